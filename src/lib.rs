@@ -1,0 +1,24 @@
+//! closewait: a fault-injecting SQL-Server-style load harness. It opens rapid connections to a SQL Server, closes them or
+//! leaks them when the login fails, and watches what becomes of the sockets on both hosts.
+//!
+//! # The map
+//!
+//! A pure core with named edges: bytes, time and randomness come in as arguments; sockets, namespaces, processes and the
+//! terminal each live in one room. Imports point upward in this table only (`tests/it/tidy.rs` holds it).
+//!
+//! | room | what it does | what is absent |
+//! |---|---|---|
+//! | [`units`] | durations, rates, port ranges, addresses, and the one clock | any knowledge of a run |
+//! | [`record`] | the vocabulary: events, samples, outcomes, a run folded, the summary document | measuring |
+
+pub mod record;
+pub mod units;
+
+/// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.
+#[cfg(test)]
+pub(crate) fn skipped(test: &str, reason: impl std::fmt::Display) {
+    use std::io::Write as _;
+
+    // Written and not printed: what a passing test prints is thrown away.
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
+}

@@ -1,0 +1,48 @@
+//! The vocabulary: what a run saw, as plain data that serde can write and read.
+//!
+//! A run is one stream of [`Event`]s; a [`Run`] is that stream folded, and a [`Summary`] is the document that a `Run`
+//! becomes. Nothing here measures, opens, or decides.
+
+mod arm_run;
+mod counts;
+mod event;
+mod latency;
+mod outcome;
+mod run;
+mod sample;
+mod series;
+mod state;
+mod summary;
+
+pub use arm_run::{ArmRun, IntervalPoint, Ports};
+pub use counts::{Counts, Named};
+pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
+pub use latency::{Histogram, LatencySet, Phase};
+pub use outcome::Outcome;
+pub use run::Run;
+pub use sample::{Counters, Sample, Side, SideSample, Table, TableReason};
+pub use series::{Drawn, Series};
+pub use state::TcpState;
+pub use summary::{
+    ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LoadSummary, PhaseSummary, PortRangeSummary,
+    PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
+};
+
+/// Declares a closed enum whose variants have fixed names in every document.
+macro_rules! named_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+            schemars::JsonSchema)]
+        $vis enum $name { $($(#[$vmeta])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $crate::record::Named for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+pub(crate) use named_enum;

@@ -1,0 +1,235 @@
+//! The summary document, `closewait.summary/1`: a promise to other programs.
+//!
+//! The structs are the contract's JSON, field by field; units stand last in each name.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Counts, HostFacts, Outcome};
+
+/// The result of `closewait run`, for other programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// `closewait.summary/1`
+    pub schema: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// Whether every arm was played to its end; false after a signal or a crash.
+    pub complete: bool,
+    /// The machine.
+    pub host: HostFacts,
+    /// Every arm that was started, in order.
+    pub arms: Vec<ArmSummary>,
+    /// Every expectation, judged.
+    pub expectations: Vec<ExpectationResult>,
+    /// What the numbers mean, in plain words.
+    pub findings: Vec<Finding>,
+    /// What a reader of the results must know: fall-backs, caps, several worker processes.
+    pub notices: Vec<String>,
+    /// Whether the run is complete and every expectation holds.
+    pub passed: bool,
+}
+
+impl Summary {
+    /// The name and version of the summary's schema.
+    pub const SCHEMA: &'static str = "closewait.summary/1";
+}
+
+/// One arm of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ArmSummary {
+    /// The arm's name.
+    pub name: String,
+    /// The driver: `tiberius` or `tcp`.
+    pub driver: String,
+    /// The close strategy.
+    pub close: String,
+    /// `embedded`, or the server's address.
+    pub target: String,
+    /// The sandbox that was reached: `two-hosts`, `one-host`, `port-range`, `none`.
+    pub sandbox: String,
+    /// Who searches a port: `kernel` or `per-socket`.
+    pub port_search: String,
+    /// `tcp_fin_timeout` on the client's host, in seconds.
+    pub tcp_fin_timeout_s: u64,
+    /// `tcp_tw_reuse` on the client's host.
+    pub tcp_tw_reuse: u8,
+    /// The local ports that the client may use.
+    pub ephemeral_ports: PortRangeSummary,
+    /// Whether the arm was played to its end.
+    pub complete: bool,
+    /// Every attempt, retries, capped and given-up ones included; the outcomes add up to it.
+    pub attempts: u64,
+    /// Attempts by outcome; an outcome that never came is absent and counts 0.
+    pub outcomes: Counts<Outcome>,
+    /// Refused logins by the ERROR token's number.
+    pub server_errors: BTreeMap<String, u64>,
+    /// Socket states on both sides.
+    pub sockets: SocketsSummary,
+    /// The client's local ports.
+    pub ports: PortsSummary,
+    /// Latency by phase, in milliseconds.
+    pub latency_ms: LatencySummary,
+    /// What the load generator offered and reached.
+    pub load: LoadSummary,
+    /// CPU time by part.
+    pub cpu: CpuSummary,
+    /// What the sampler reached.
+    pub sampling: SamplingSummary,
+}
+
+/// A range of ports, both ends included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortRangeSummary {
+    /// The first port.
+    pub low: u16,
+    /// The last port.
+    pub high: u16,
+    /// How many ports it holds.
+    pub count: u32,
+}
+
+/// Socket states by side. A side that is not observed (a server on another machine) is an empty object.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SocketsSummary {
+    /// By state on the end that connects.
+    pub client: BTreeMap<String, StateSummary>,
+    /// By state on the end that listens.
+    pub server: BTreeMap<String, StateSummary>,
+}
+
+/// How many sockets were in one state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StateSummary {
+    /// The most that any full table saw.
+    pub peak: u64,
+    /// In the table 200 ms after the last outcome, before leaked sockets are let go.
+    #[serde(rename = "final")]
+    pub last: u64,
+}
+
+/// The client's local ports towards the target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PortsSummary {
+    /// Ports that the client may use.
+    pub available: u32,
+    /// The most in use at once that was seen.
+    pub peak: u64,
+    /// `peak` of `available`, in percent.
+    pub peak_pct: f64,
+    /// What saw the peak: `counter` (the kernel's counters at 50 Hz), `table` (a full table) or `ledger` (packets).
+    pub peak_source: String,
+    /// Whether an attempt found no port.
+    pub exhausted: bool,
+    /// When the first did, in seconds after the arm's start; null if none.
+    pub exhausted_after_s: Option<f64>,
+}
+
+/// Latency by phase.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencySummary {
+    /// TCP connects that succeeded.
+    pub connect: PhaseSummary,
+    /// TCP connects that failed.
+    pub connect_failed: PhaseSummary,
+    /// PRELOGIN round trips.
+    pub prelogin: PhaseSummary,
+    /// TLS handshakes.
+    pub tls: PhaseSummary,
+    /// LOGIN7 to the login's answer.
+    pub login: PhaseSummary,
+    /// The client's own closes.
+    pub close: PhaseSummary,
+    /// From the intended start to the outcome. Attempts without a connection of their own have none: those that were
+    /// capped, answered by the pool's blocking period, or given up.
+    pub total: PhaseSummary,
+}
+
+/// Percentiles of one phase in milliseconds; null where the phase never came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseSummary {
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 90th percentile.
+    pub p90: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
+    /// The 99.9th percentile.
+    pub p999: Option<f64>,
+    /// The largest.
+    pub max: Option<f64>,
+    /// How many values.
+    pub count: u64,
+}
+
+/// What the load generator offered and reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadSummary {
+    /// Arrivals that fell due, per second of the schedule: the rate that was asked for, without retries.
+    pub offered_per_s: f64,
+    /// Arrivals that were started, per second until the last start (but never less time than the schedule takes).
+    pub achieved_per_s: f64,
+    /// How late an arrival started after its intended start, 99th percentile, retries not counted; null without any.
+    pub schedule_lag_p99_ms: Option<f64>,
+    /// Attempts that a cap kept from starting; equals `outcomes.capped`.
+    pub capped: u64,
+    /// Attempts that were retries.
+    pub retries: u64,
+    /// Attempts answered by the pool's blocking period without a connection; they count as the outcome that the pool
+    /// keeps, and have no latency.
+    pub pool_blocked: u64,
+    /// Attempts that a stop gave up before their outcome was known; they count as `other`.
+    pub given_up: u64,
+    /// Load worker processes.
+    pub workers: u32,
+    /// Sockets that the close strategy held at the end.
+    pub held: u64,
+}
+
+/// CPU time by part, in seconds.
+pub type CpuSummary = super::Cpu;
+
+/// What the sampler reached.
+pub type SamplingSummary = super::SamplingFacts;
+
+/// An expectation over one arm, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectationResult {
+    /// The arm it was judged on.
+    pub arm: String,
+    /// The expectation without its arm: `ports.exhausted == true`.
+    pub expect: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What the arm's document says at that path; null where nothing was observed.
+    pub actual: serde_json::Value,
+}
+
+/// What the numbers mean, in plain words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The rule that found it: `ports-exhausted-by-close-wait`.
+    pub id: String,
+    /// The arm it was found in; null when it concerns the whole run.
+    pub arm: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Evidence, cause and fix.
+    pub text: String,
+}
+
+super::named_enum! {
+    /// How bad a finding is.
+    pub enum Severity {
+        /// Something broke.
+        Failure = "failure",
+        /// Something will break, or the numbers must be read with care.
+        Warning = "warning",
+        /// Worth knowing.
+        Note = "note",
+    }
+}
