@@ -10,8 +10,10 @@
 //! |---|---|---|
 //! | [`units`] | durations, rates, port ranges, addresses, and the one clock | any knowledge of a run |
 //! | [`record`] | the vocabulary: events, samples, outcomes, a run folded, the summary document | measuring |
+//! | [`tds`] | MS-TDS bytes to messages and back | input and output |
 
 pub mod record;
+pub mod tds;
 pub mod units;
 
 /// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.

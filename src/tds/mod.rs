@@ -1,0 +1,32 @@
+//! MS-TDS: bytes to messages and back, with no socket and no clock; a file per message and per token.
+//!
+//! Every decoder reads through one checked cursor and refuses what is left over; every encoder writes what its decoder
+//! reads. The choice not taken: an existing TDS crate, each of which is a client's half of the protocol and hides the
+//! bytes that faults are made of.
+//!
+//! Spoken: TDS 7.0 to 7.4; PRELOGIN, LOGIN7, SQL batches, transaction manager requests, attentions; the tokens of
+//! [`Token`]. Not decoded: remote procedure calls, bulk loads, and the logins of TDS 4.2 and 5.0.
+
+mod assembler;
+mod batch;
+mod error;
+mod feature;
+mod login7;
+mod packet;
+mod prelogin;
+mod reader;
+mod text;
+mod token;
+mod transaction;
+mod version;
+
+pub use assembler::{Assembler, Message};
+pub use batch::SqlBatch;
+pub use error::Error;
+pub use feature::Feature;
+pub use login7::{Login7, Password};
+pub use packet::{HEADER_LEN, Header, MAX_PACKET, PacketType, packets};
+pub use prelogin::{Encryption, Prelogin, PreloginOption};
+pub use token::{COLLATION, Change, Column, ColumnType, Done, EnvChange, LoginAck, ServerMessage, Token, Value};
+pub use transaction::TransactionRequest;
+pub use version::TdsVersion;
