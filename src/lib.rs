@@ -11,10 +11,12 @@
 //! | [`units`] | durations, rates, port ranges, addresses, and the one clock | any knowledge of a run |
 //! | [`record`] | the vocabulary: events, samples, outcomes, a run folded, the summary document | measuring |
 //! | [`tds`] | MS-TDS bytes to messages and back | input and output |
+//! | [`wire`] | a TDS connection over a byte stream, and SQL Server's error log | a decision |
 
 pub mod record;
 pub mod tds;
 pub mod units;
+pub mod wire;
 
 /// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.
 #[cfg(test)]
