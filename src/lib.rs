@@ -12,7 +12,9 @@
 //! | [`record`] | the vocabulary: events, samples, outcomes, a run folded, the summary document | measuring |
 //! | [`tds`] | MS-TDS bytes to messages and back | input and output |
 //! | [`wire`] | a TDS connection over a byte stream, and SQL Server's error log | a decision |
+//! | [`fault`] | what may go wrong, where and how often, as values | a socket |
 
+pub mod fault;
 pub mod record;
 pub mod tds;
 pub mod units;
