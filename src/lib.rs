@@ -13,9 +13,11 @@
 //! | [`tds`] | MS-TDS bytes to messages and back | input and output |
 //! | [`wire`] | a TDS connection over a byte stream, and SQL Server's error log | a decision |
 //! | [`fault`] | what may go wrong, where and how often, as values | a socket |
+//! | [`server`] | the embedded SQL Server stand-in | the harness: any client may come |
 
 pub mod fault;
 pub mod record;
+pub mod server;
 pub mod tds;
 pub mod units;
 pub mod wire;

@@ -1,0 +1,131 @@
+//! What a server counts, and the two documents that `closewait serve` prints.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a server has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Logins accepted.
+    pub logins_good: u64,
+    /// Logins refused, by the error's number and its true state.
+    pub logins_refused: BTreeMap<u32, BTreeMap<u8, u64>>,
+    /// Connections given up because of what the client sent before it was logged in.
+    pub malformed: u64,
+    /// Connections closed because the login took too long.
+    pub timed_out: u64,
+    /// Connections that the client ended first, its resets included.
+    pub ended_by_client: u64,
+    /// Connections that the server ended first.
+    pub ended_by_server: u64,
+    /// Connections that are neither ended nor held.
+    pub open: u64,
+    /// Connections whose login is over and whose descriptor is kept, by the close modes `shutdown` and `hold`.
+    pub held: u64,
+    /// Times that no descriptor or memory was left for a connection, and the server waited.
+    pub accept_pauses: u64,
+    /// Error-log entries that found the log's queue full or could not be written.
+    pub log_entries_lost: u64,
+}
+
+/// The counts of a server, readable while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Observer(Arc<Mutex<Counts>>);
+
+impl Observer {
+    /// The counts now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.update(|counts| counts.clone())
+    }
+
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
+        // A count is whole after every statement, so a panic elsewhere leaves nothing half done.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn refused(&self, number: u32, state: u8) {
+        self.update(|counts| *counts.logins_refused.entry(number).or_default().entry(state).or_default() += 1);
+    }
+}
+
+/// The line that says that the server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ready {
+    /// `closewait.serve/1`
+    pub schema: String,
+    /// The address and port.
+    pub listening: SocketAddr,
+    /// The serving process.
+    pub pid: u32,
+}
+
+/// The line that a server ends with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Served {
+    /// `closewait.serve/1`
+    pub schema: String,
+    /// What it has done.
+    pub served: Counts,
+}
+
+const SCHEMA: &str = "closewait.serve/1";
+
+impl Ready {
+    /// The line of this process, which listens on `listening`.
+    #[must_use]
+    pub fn new(listening: SocketAddr) -> Self {
+        Self { schema: SCHEMA.to_owned(), listening, pid: std::process::id() }
+    }
+}
+
+impl Served {
+    /// The line with these counts.
+    #[must_use]
+    pub fn new(served: Counts) -> Self {
+        Self { schema: SCHEMA.to_owned(), served }
+    }
+}
+
+/// The JSON Schema of the two lines that a server prints.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::SchemaGenerator::default();
+    let (ready, served) = (schema.subschema_for::<Ready>(), schema.subschema_for::<Served>());
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "closewait serve",
+        "anyOf": [ready, served],
+        "$defs": schema.definitions(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_are_the_contracts() {
+        let ready = Ready { pid: 123, ..Ready::new(SocketAddr::from(([127, 0, 0, 1], 41433))) };
+        let expected = r#"{"schema":"closewait.serve/1","listening":"127.0.0.1:41433","pid":123}"#;
+        assert_eq!(serde_json::to_string(&ready).unwrap(), expected);
+    }
+
+    #[test]
+    fn refusals_are_counted_by_number_and_state() {
+        let observer = Observer::default();
+        observer.refused(18456, 8);
+        observer.refused(18456, 8);
+        observer.refused(18456, 5);
+        let served = Served::new(observer.counts());
+        let json = serde_json::to_string(&served).unwrap();
+        assert!(json.contains(r#""logins_refused":{"18456":{"5":1,"8":2}}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Served>(&json).unwrap(), served);
+    }
+}

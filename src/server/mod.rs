@@ -1,0 +1,40 @@
+//! The embedded SQL Server stand-in: it accepts, refuses or serves logins over real TCP, as its [`Config`] says.
+//!
+//! One task a connection, no buffer while it is idle, and nothing logged on the way of a refused login unless an error
+//! log was asked for. The choice not taken: blocking threads, of which ten thousand idle connections would need as
+//! many.
+
+mod answers;
+mod config;
+mod conversation;
+mod counts;
+mod ending;
+mod listener;
+mod logbook;
+mod session;
+
+pub use config::{CloseMode, Config, ErrorLog, Login};
+pub use counts::{Counts, Observer, Ready, Served, schema};
+pub use listener::Server;
+
+/// Why the server cannot serve; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The error log cannot be opened.
+    #[error("open the error log {}", path.display())]
+    ErrorLog {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
