@@ -14,7 +14,9 @@
 //! | [`wire`] | a TDS connection over a byte stream, and SQL Server's error log | a decision |
 //! | [`fault`] | what may go wrong, where and how often, as values | a socket |
 //! | [`server`] | the embedded SQL Server stand-in | the harness: any client may come |
+//! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
 
+pub mod client;
 pub mod fault;
 pub mod record;
 pub mod server;
