@@ -15,9 +15,11 @@
 //! | [`fault`] | what may go wrong, where and how often, as values | a socket |
 //! | [`server`] | the embedded SQL Server stand-in | the harness: any client may come |
 //! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
+//! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
 
 pub mod client;
 pub mod fault;
+pub mod load;
 pub mod record;
 pub mod server;
 pub mod tds;
