@@ -16,11 +16,13 @@
 //! | [`server`] | the embedded SQL Server stand-in | the harness: any client may come |
 //! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
 //! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
+//! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
 
 pub mod client;
 pub mod fault;
 pub mod load;
 pub mod record;
+pub mod sample;
 pub mod server;
 pub mod tds;
 pub mod units;
