@@ -17,12 +17,14 @@
 //! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
 //! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
 //! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
+//! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
 
 pub mod client;
 pub mod fault;
 pub mod load;
 pub mod record;
 pub mod sample;
+pub mod sandbox;
 pub mod server;
 pub mod tds;
 pub mod units;

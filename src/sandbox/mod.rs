@@ -1,0 +1,34 @@
+//! Hosts made of namespaces, gone when dropped: a client's host and a server's host on one machine.
+//!
+//! A [`Sandbox`] is two [`Host`]s. At its best level they are two network namespaces joined by a veth pair, with a port
+//! range and TCP settings of their own, so that a run can exhaust every port without touching this machine. Where
+//! namespaces are forbidden it falls back, level by level, and says so. Nothing but file descriptors (and the
+//! processes inside) keeps the namespaces alive: there is no name under `/run/netns` to clean up after `kill -9`.
+//!
+//! The choice not taken: calling `ip` and `unshare`, which need not be installed and leave named namespaces behind. Nor
+//! does this process enter a namespace itself: `unshare(CLONE_NEWUSER)` refuses a process with threads, so a forked
+//! child, the *maker*, makes the namespaces and hands their descriptors back.
+
+mod build;
+mod error;
+mod host;
+mod level;
+mod links;
+mod maker;
+mod namespaces;
+mod plan;
+mod port_range;
+mod report;
+mod settings;
+mod step;
+
+pub use build::Sandbox;
+pub use error::Error;
+pub use host::Host;
+pub use level::{Level, Refusal};
+pub use plan::Plan;
+pub use settings::Settings;
+pub use step::Step;
+
+#[cfg(test)]
+mod tests;
