@@ -18,9 +18,11 @@
 //! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
 //! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
 //! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
+//! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
 
 pub mod client;
 pub mod fault;
+pub mod host;
 pub mod load;
 pub mod record;
 pub mod sample;
