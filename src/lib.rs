@@ -19,6 +19,7 @@
 //! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
 //! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
 //! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
+//! | [`verdict`] | expectations and findings over a run | measuring, printing |
 
 pub mod client;
 pub mod fault;
@@ -30,6 +31,7 @@ pub mod sandbox;
 pub mod server;
 pub mod tds;
 pub mod units;
+pub mod verdict;
 pub mod wire;
 
 /// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.

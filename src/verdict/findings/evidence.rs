@@ -1,0 +1,58 @@
+//! What rules ask an arm: plain readings, none of which judges.
+
+use std::time::Duration;
+
+use crate::record::{ArmRun, Counters, Counts, Outcome, Phase, Side, TcpState};
+
+/// The most sockets of `side` that a table saw in `state`; 0 when the side was not observed.
+pub(super) fn peak(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
+    arm.peak.get(&side).map_or(0, |states| states.of(state))
+}
+
+/// The sockets of `side` in `state` in the arm's last table; 0 when the side was not observed.
+pub(super) fn last(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
+    arm.last.get(&side).map_or(0, |states| states.of(state))
+}
+
+/// Whether an attempt found no port.
+pub(super) fn exhausted(arm: &ArmRun) -> bool {
+    arm.exhausted_after.is_some() || arm.outcomes.of(Outcome::PortsExhausted) > 0
+}
+
+/// The client's states when ports ran out: in the table read at that moment, or else the peaks.
+pub(super) fn states_at_exhaustion(arm: &ArmRun) -> Option<&Counts<TcpState>> {
+    arm.at_exhaustion.as_ref().or_else(|| arm.peak.get(&Side::Client))
+}
+
+/// The share (0 to 1) of the client's ports that were held in `state` when ports ran out; none where they did not.
+pub(super) fn share_at_exhaustion(arm: &ArmRun, state: TcpState) -> Option<f64> {
+    let states = states_at_exhaustion(arm).filter(|_| exhausted(arm))?;
+    let holding: u64 = states.iter().filter(|(state, _)| *state != TcpState::Listen).map(|(_, n)| n).sum();
+    (holding > 0).then(|| states.of(state) as f64 / holding as f64)
+}
+
+/// How many times `counter` of `side` rose between the first and the last look.
+pub(super) fn rise(arm: &ArmRun, side: Side, counter: impl Fn(&Counters) -> u64) -> u64 {
+    arm.counters.get(&side).map_or(0, |(first, last)| counter(last).saturating_sub(counter(first)))
+}
+
+/// Sockets that the client's close strategy held at the arm's end.
+pub(super) fn held(arm: &ArmRun) -> u64 {
+    arm.held.values().sum()
+}
+
+/// Connections of the client that a reset ended, as far as anything tells.
+pub(super) fn resets(arm: &ArmRun) -> u64 {
+    let counted = if arm.counters_are_ours() { rise(arm, Side::Client, |c| c.estab_resets) } else { 0 };
+    counted.max(arm.outcomes.of(Outcome::Reset))
+}
+
+/// The median of `phase`; zero when it never came.
+pub(super) fn median(arm: &ArmRun, phase: Phase) -> Duration {
+    arm.latencies.of(phase).and_then(|histogram| histogram.at(0.5)).unwrap_or_default()
+}
+
+/// `1.0 s`: when ports ran out, as findings tell it; nothing where no event tells the time.
+pub(super) fn after(arm: &ArmRun) -> String {
+    arm.exhausted_after.map_or_else(String::new, |after| format!(" after {:.1} s", after.as_secs_f64()))
+}

@@ -1,0 +1,69 @@
+//! What the numbers mean: one rule a file, each firing only on evidence that the run holds.
+//!
+//! A rule is a function of one arm, and its text names evidence, cause and fix. The choice not taken: a trait with a
+//! name, a severity and a text apart; a rule's parts are read together, so they stand together.
+
+mod clean;
+mod descriptors_first;
+mod evidence;
+mod exhausted_close_wait;
+mod exhausted_time_wait;
+mod fin_wait_2_expired;
+mod late_closer;
+mod latency_cliff;
+mod listen_overflow;
+mod never_closed;
+mod peak_between_tables;
+mod rate_not_reached;
+mod retry_storm;
+mod rst_hides;
+
+use crate::record::{ArmRun, Finding, Run, Severity};
+
+/// Every rule, in the order in which findings are told: what broke first.
+const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
+    exhausted_close_wait::rule,
+    exhausted_time_wait::rule,
+    descriptors_first::rule,
+    never_closed::rule,
+    rst_hides::rule,
+    late_closer::rule,
+    fin_wait_2_expired::rule,
+    peak_between_tables::rule,
+    retry_storm::rule,
+    rate_not_reached::rule,
+    latency_cliff::rule,
+    listen_overflow::rule,
+    clean::rule,
+];
+
+/// What `run` shows, arm by arm, in plain words.
+#[must_use]
+pub fn findings(run: &Run) -> Vec<Finding> {
+    run.arms.iter().flat_map(|arm| RULES.iter().filter_map(|rule| rule(arm))).collect()
+}
+
+fn finding(id: &str, arm: &ArmRun, severity: Severity, text: String) -> Option<Finding> {
+    Some(Finding { id: id.to_owned(), arm: Some(arm.facts.name.clone()), severity, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::record::ArmRun;
+    use crate::verdict::fixture::{Story, run_of};
+
+    /// The arm that `story` leaves.
+    pub(super) fn arm(story: Story) -> ArmRun {
+        run_of(&[story], &[]).arms.remove(0)
+    }
+
+    /// The ids of everything found in `story`.
+    pub(super) fn found(story: Story) -> Vec<String> {
+        super::findings(&run_of(&[story], &[])).into_iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn nothing_is_found_in_an_arm_without_evidence() {
+        assert_eq!(found(Story::new("silent")), Vec::<String>::new());
+    }
+}
