@@ -20,6 +20,7 @@
 //! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
 //! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
+//! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 
 pub mod client;
 pub mod fault;
@@ -28,6 +29,7 @@ pub mod load;
 pub mod record;
 pub mod sample;
 pub mod sandbox;
+pub mod scenario;
 pub mod server;
 pub mod tds;
 pub mod units;
