@@ -21,12 +21,14 @@
 //! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
+//! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 
 pub mod client;
 pub mod fault;
 pub mod host;
 pub mod load;
 pub mod record;
+pub mod run;
 pub mod sample;
 pub mod sandbox;
 pub mod scenario;

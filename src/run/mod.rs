@@ -1,0 +1,101 @@
+//! The conductor: plays a scenario's arms one after another, each in a sandbox of its own, and tells what happens as one
+//! stream of events.
+//!
+//! Every part (server, load workers, sampler) is a process of its own inside a host; the conductor only speaks with
+//! them. What is absent: files, terminals and verdicts: whoever listens to the events makes those.
+
+mod arm;
+mod cast;
+mod casting;
+mod crew;
+mod error;
+mod facts;
+mod part;
+mod role;
+mod secret;
+mod stop;
+mod target;
+mod watcher;
+
+pub use error::Error;
+pub use facts::host_facts;
+pub use part::part;
+pub use role::Diagnostics;
+pub use secret::Secret;
+pub use stop::{Stop, Stopper, stop};
+
+use casting::Stage;
+
+use crate::record::{Event, Header};
+use crate::scenario::Scenario;
+
+/// What a run is allowed beyond its scenario.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Host ports that the levels `port-range` and `none` may use.
+    pub max_ports: u32,
+    /// Sockets held at once outside a sandbox, whatever a scenario's own `max_held` says.
+    pub max_held: u32,
+    /// Whether a target that is not loopback may be loaded.
+    pub allow_remote: bool,
+    /// The password of the target's login.
+    pub password: Option<Secret>,
+    /// What the parts say on stderr.
+    pub diagnostics: Diagnostics,
+    /// The command as it was typed, for the record.
+    pub command: Vec<String>,
+    /// When the run began, RFC 3339 in UTC, for the record.
+    pub started_at: String,
+}
+
+impl Options {
+    /// Host ports, and sockets held outside a sandbox, unless more is asked for.
+    pub const DEFAULT_CAP: u32 = 1_000;
+}
+
+/// Plays every arm of a scenario and tells each event to `tell`. When `stop` is asked for, the arm under way is ended,
+/// what it measured is told, and no other begins.
+///
+/// It must run in a `LocalSet` on the thread that started the program: parts die with the thread that started them.
+///
+/// # Errors
+/// When an arm cannot be played: what was told until then is the partial result.
+pub async fn play(
+    scenario: &Scenario,
+    options: &Options,
+    stop: &Stop,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(), Error> {
+    tell(Event::Run(Box::new(header(scenario, options))));
+    let target = tokio::select! {
+        target = target::resolve(scenario, options) => target?,
+        () = stop.wait() => {
+            tell(Event::RunEnded { complete: false });
+            return Ok(());
+        }
+    };
+    let mut complete = true;
+    for arm in &scenario.arms {
+        complete =
+            !stop.asked() && arm::play(Stage { scenario, options, target: target.as_ref(), arm }, stop, tell).await?;
+        if !complete {
+            break;
+        }
+    }
+    tell(Event::RunEnded { complete });
+    Ok(())
+}
+
+fn header(scenario: &Scenario, options: &Options) -> Header {
+    Header {
+        schema: Header::SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        command: options.command.clone(),
+        started_at: options.started_at.clone(),
+        host: host_facts(),
+        resolved: scenario.resolved(),
+        expectations: scenario.expectations.iter().map(ToString::to_string).collect(),
+    }
+}
