@@ -22,12 +22,14 @@
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
+//! | [`report`] | a run to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
 
 pub mod client;
 pub mod fault;
 pub mod host;
 pub mod load;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod sample;
 pub mod sandbox;

@@ -1,0 +1,27 @@
+//! A run for its readers: the terminal, JSON, JUnit, Markdown, and the directory that keeps it.
+//!
+//! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
+//! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
+//! order, and a caller names the one it wants.
+
+mod error;
+mod events;
+mod figures;
+#[cfg(test)]
+mod fixture;
+mod hlog;
+mod json;
+mod junit;
+mod markdown;
+mod place;
+mod results;
+mod schema;
+mod terminal;
+
+pub use error::ReportError;
+pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use results::ResultDir;
+pub use schema::schema;
+pub use terminal::{Style, terminal};
