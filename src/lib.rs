@@ -23,7 +23,9 @@
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`report`] | a run to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
+pub mod cli;
 pub mod client;
 pub mod fault;
 pub mod host;

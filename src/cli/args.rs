@@ -1,0 +1,209 @@
+//! The command line: its commands, their options, and their help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use super::Exit;
+use super::failure::Failure;
+use super::logging::Logging;
+use super::outputs::OutputArgs;
+use super::serve::ServeArgs;
+use crate::cli::run::RunArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  closewait                                 the built-in scenario: a leaky client and a correct one, side by side
+  closewait --json -                        the same as JSON: without a command, options are those of `run`
+  closewait run retry-storm                 another scenario that ships with it
+  closewait run my.toml --json -            your own, as JSON
+  closewait run --close leaky --attempts 500 --target 127.0.0.1:1433 --user sa --password-env PW
+  closewait serve --listen 127.0.0.1:1433   a SQL Server that refuses every login with 18456
+  closewait report closewait-results/...    a kept result again
+
+Exit codes:
+  0  passed            1  an expectation failed, or a leak was found
+  2  usage, scenario   3  this machine cannot run it (the message says why)
+  101  a bug           SIGINT, SIGTERM: the partial result is written, then the signal is raised again
+
+It runs on Linux (also in WSL2 and in containers), without root.";
+
+/// Reproduces port exhaustion by failed SQL Server logins, and shows the fix
+#[derive(Debug, Parser)]
+#[command(name = "closewait", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) logging: Logging,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Play scenarios; with none, the built-in `login-failure`
+    Run(Box<RunArgs>),
+    /// Be a SQL Server stand-in, until a signal
+    Serve(ServeArgs),
+    /// Render a kept result again, also one of a run that was killed
+    Report(ReportArgs),
+    /// List the scenarios that ship with it, or print one
+    Scenarios(ScenariosArgs),
+    /// Print the JSON Schema of a document
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// The command line; without a command, its options are those of `run`.
+pub(super) fn parse() -> Cli {
+    Cli::parse_from(with_a_command(std::env::args_os().collect()))
+}
+
+/// The choice not taken: `run`'s options at the top level as well, which would fill its help with forty of them.
+fn with_a_command(mut words: Vec<OsString>) -> Vec<OsString> {
+    const TOP: [&str; 5] = ["-h", "--help", "-V", "--version", "--"];
+    let mut of_every_command = false;
+    for word in words.iter().skip(1).map(|word| word.to_string_lossy()) {
+        let is_value = std::mem::replace(&mut of_every_command, word == "--log-format");
+        let is_logging = of_every_command
+            || word == "--verbose"
+            || word.starts_with("--log-format=")
+            || word.strip_prefix('-').is_some_and(|rest| !rest.is_empty() && rest.chars().all(|it| it == 'v'));
+        if is_value || is_logging {
+            continue;
+        }
+        if word.starts_with('-') && !TOP.contains(&&*word) {
+            words.insert(1, "run".into());
+        }
+        break;
+    }
+    words
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Run(Box::default())
+    }
+}
+
+/// Render a kept result again.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The result directories, rendered one after another
+    #[arg(value_name = "RESULT_DIR", required = true)]
+    pub(super) dirs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) outputs: OutputArgs,
+}
+
+/// List or print shipped scenarios.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  closewait scenarios\n  closewait scenarios login-failure > mine.toml")]
+pub(super) struct ScenariosArgs {
+    /// Print this one's TOML, to start your own from
+    pub(super) name: Option<String>,
+}
+
+/// Print the JSON Schema of a document.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Which document
+    #[arg(value_parser = super::schema::NAMES)]
+    pub(super) document: String,
+}
+
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    clap_complete::generate(shell, &mut Cli::command(), "closewait", &mut std::io::stdout());
+    Ok(Exit::Passed)
+}
+
+pub(super) fn man() -> Result<Exit, Failure> {
+    use anyhow::Context as _;
+
+    let mut page = Vec::new();
+    let written = clap_mangen::Man::new(Cli::command()).render(&mut page).context("write the man page");
+    written.map_err(Failure::machine)?;
+    super::outputs::print(&String::from_utf8_lossy(&page))?;
+    Ok(Exit::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_options_are_those_of_run() {
+        let run = |text: &str| {
+            let words = text.split_whitespace().map(OsString::from).collect();
+            matches!(Cli::try_parse_from(with_a_command(words)).unwrap().command, Some(Command::Run(_)))
+        };
+        for text in [
+            "closewait --json -",
+            "closewait -v --log-format json --quiet",
+            "closewait --log-format=json -vv -q",
+            "closewait --close leaky --attempts 5",
+            "closewait run --json -",
+            "closewait -v run mine.toml",
+        ] {
+            assert!(run(text), "{text}");
+        }
+        for text in ["closewait", "closewait -v", "closewait -v scenarios", "closewait report a b --json -"] {
+            assert!(!run(text), "{text}");
+        }
+        let help = Cli::try_parse_from(with_a_command(vec!["closewait".into(), "--help".into()])).unwrap_err();
+        assert!(help.to_string().contains("Commands:"), "{help}");
+    }
+
+    /// Options of one struct once stood under the heading of the one before.
+    #[test]
+    fn every_option_stands_under_its_own_heading() {
+        let cli = Cli::command();
+        let heading = |command: &str, long: &str| {
+            let command = cli.find_subcommand(command).unwrap();
+            let option = command.get_arguments().find(|it| it.get_long() == Some(long));
+            option.unwrap_or_else(|| panic!("--{long}")).get_help_heading().unwrap_or_default().to_owned()
+        };
+        for long in ["out", "json", "junit", "markdown", "quiet"] {
+            assert_eq!(heading("run", long), "Results", "--{long}");
+        }
+        for long in ["max-held", "max-ports", "allow-remote"] {
+            assert_eq!(heading("run", long), "Guard rails", "--{long}");
+        }
+        for long in ["user", "database", "password-env", "password-file"] {
+            assert_eq!(heading("run", long), "Login", "--{long}");
+        }
+        for long in ["attempts", "target", "timeout", "server-close"] {
+            assert!(heading("run", long).contains("one arm of its own"), "--{long}");
+        }
+        for long in ["seed", "sandbox", "ports", "port-search"] {
+            assert!(heading("run", long).contains("the built-in one"), "--{long}");
+        }
+        for long in ["listen", "close", "fault", "seed"] {
+            assert_eq!(heading("serve", long), "", "--{long}");
+        }
+        assert_eq!(heading("report", "json"), "Results");
+    }
+
+    #[test]
+    fn no_option_takes_a_password() {
+        for command in Cli::command().get_subcommands() {
+            for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(option != "password", "{} --password would show in every process list", command.get_name());
+            }
+        }
+    }
+}
