@@ -1,0 +1,11 @@
+//! The program as its users meet it: real processes, real sockets, in namespaces that the test makes itself.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod harness;
+mod kill;
+mod limits;
+mod run;
+mod serve;
+mod tidy;
