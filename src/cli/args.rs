@@ -58,8 +58,11 @@ pub(super) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print the man page, or a command's own
+    Man {
+        /// Which command's
+        command: Option<String>,
+    },
 }
 
 /// The command line; without a command, its options are those of `run`.
@@ -126,14 +129,29 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> 
     Ok(Exit::Passed)
 }
 
-pub(super) fn man() -> Result<Exit, Failure> {
+pub(super) fn man(command: Option<&str>) -> Result<Exit, Failure> {
+    super::outputs::print(&man_page(command)?)?;
+    Ok(Exit::Passed)
+}
+
+fn man_page(command: Option<&str>) -> Result<String, Failure> {
     use anyhow::Context as _;
 
-    let mut page = Vec::new();
-    let written = clap_mangen::Man::new(Cli::command()).render(&mut page).context("write the man page");
-    written.map_err(Failure::machine)?;
-    super::outputs::print(&String::from_utf8_lossy(&page))?;
-    Ok(Exit::Passed)
+    let mut all = Cli::command();
+    all.build();
+    let page = match command {
+        None => clap_mangen::Man::new(all),
+        Some(name) => {
+            let found = all.find_subcommand(name).cloned().ok_or_else(|| {
+                Failure::usage(anyhow::anyhow!("find the command `{name}`")).hint("closewait --help lists the commands")
+            })?;
+            let title = format!("closewait-{name}");
+            clap_mangen::Man::new(found).title(title)
+        }
+    };
+    let mut text = Vec::new();
+    page.render(&mut text).context("write the man page").map_err(Failure::machine)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 #[cfg(test)]
@@ -196,6 +214,17 @@ mod tests {
             assert_eq!(heading("serve", long), "", "--{long}");
         }
         assert_eq!(heading("report", "json"), "Results");
+    }
+
+    #[test]
+    fn every_command_has_a_man_page() {
+        // roff writes a hyphen with a backslash.
+        let page = |command| man_page(command).unwrap().replace('\\', "");
+        assert!(page(None).contains("login-failure"));
+        for command in Cli::command().get_subcommands().map(clap::Command::get_name) {
+            assert!(page(Some(command)).contains(&format!("closewait-{command} - ")), "{command}");
+        }
+        assert!(man_page(Some("no-such")).is_err());
     }
 
     #[test]

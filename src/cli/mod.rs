@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions { shell } => args::completions(shell),
-        Command::Man => args::man(),
+        Command::Man { command } => args::man(command.as_deref()),
     };
     match done {
         Ok(exit) => exit.into(),
