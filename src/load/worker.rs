@@ -115,9 +115,7 @@ impl Worker {
             let next = self.attempts.next_due().map_or(next_report, |due| due.min(next_report));
             let _ = tokio::time::timeout(next.remaining(), self.attempts.wake()).await;
             self.attempts.let_go();
-            if let Some(at) = self.attempts.take_exhausted() {
-                say(Report::Exhausted(at));
-            }
+            self.tell_exhaustion(say);
             if next_report.remaining().is_zero() {
                 self.report(say);
                 next_report = Monotonic::now().after(REPORT_EVERY);
@@ -125,11 +123,16 @@ impl Worker {
         }
     }
 
-    /// Says what was counted since the last report.
-    fn report(&self, say: &impl Fn(Report)) {
+    /// Says when the first attempt found no port, once, and not only with the next report.
+    fn tell_exhaustion(&self, say: &impl Fn(Report)) {
         if let Some(at) = self.attempts.take_exhausted() {
             say(Report::Exhausted(at));
         }
+    }
+
+    /// Says what was counted since the last report.
+    fn report(&self, say: &impl Fn(Report)) {
+        self.tell_exhaustion(say);
         let (from, to) = (self.reported.get(), Monotonic::now().since(self.start));
         if let Some(interval) = self.attempts.interval(from, to) {
             self.reported.set(to);

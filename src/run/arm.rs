@@ -80,9 +80,8 @@ impl<'a> Play<'a> {
         }
         if self.casting.stage.target.is_none() {
             let host = self.casting.sandbox.server();
-            self.server = Some(self.cast.start(host, "server", self.casting.server(), &[])?);
-        }
-        if let Some(server) = self.server {
+            let server = self.cast.start(host, "server", self.casting.server(), &[])?;
+            self.server = Some(server);
             self.hear_until(server, |play| play.address.is_some()).await?;
         }
         let address = self.address.expect("a server that is ready has said where it listens");

@@ -27,6 +27,7 @@ pub use stop::{Stop, Stopper, stop};
 use casting::Stage;
 
 use crate::record::{Event, Header};
+use crate::sandbox::Plan;
 use crate::scenario::Scenario;
 
 /// What a run is allowed beyond its scenario.
@@ -50,7 +51,7 @@ pub struct Options {
 
 impl Options {
     /// Host ports, and sockets held outside a sandbox, unless more is asked for.
-    pub const DEFAULT_CAP: u32 = 1_000;
+    pub const DEFAULT_CAP: u32 = Plan::DEFAULT_MAX_PORTS;
 }
 
 /// Plays every arm of a scenario and tells each event to `tell`. When `stop` is asked for, the arm under way is ended,

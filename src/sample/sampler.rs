@@ -141,17 +141,6 @@ impl Sampler {
         self.budget.spent()
     }
 
-    /// Counts the descriptors of more processes as those of `side`; without effect where that side is not observed.
-    pub fn add_pids(&mut self, side: Side, pids: &[u32]) {
-        let watch = match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
-        };
-        if let Some(watch) = watch {
-            watch.descriptors.add(pids);
-        }
-    }
-
     /// The thread's CPU time since the last account.
     fn account(&mut self) -> Duration {
         let now = cpu_time();
