@@ -159,7 +159,7 @@ impl Talk<'_> {
     /// Whether the login is good, and the answer.
     async fn decide(&mut self, payload: &[u8]) -> Result<Outcome, Failure> {
         let login = Login7::decode(payload).map_err(|_| Failure::Malformed(17832))?;
-        let version = TdsVersion::negotiate(login.tds_version).ok_or(Failure::Malformed(17832))?;
+        let version = TdsVersion::negotiate(login.tds_version, false).ok_or(Failure::Malformed(17832))?;
         if let Some(refusal) = self.check(&login) {
             return self.refuse(&refusal, version, self.shared.config.close).await;
         }

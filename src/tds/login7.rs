@@ -1,50 +1,10 @@
 //! LOGIN7: who wants in, and how [MS-TDS 2.2.6.4].
 
-use std::fmt;
-
-use super::Error;
-use super::feature::Feature;
+use super::feature::{Asked, FedAuth, Feature, Recovery};
+use super::password::Password;
 use super::reader::{Reader, utf16};
 use super::text::put_utf16;
-
-/// A password; its text is in no Debug output.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Password(String);
-
-impl Password {
-    /// Takes a password in clear.
-    #[must_use]
-    pub const fn new(clear: String) -> Self {
-        Self(clear)
-    }
-
-    /// Whether it is `clear`.
-    #[must_use]
-    pub fn is(&self, clear: &str) -> bool {
-        self.0 == clear
-    }
-
-    /// UTF-16LE, each byte's nibbles swapped, then XOR 0xA5: a disguise, not a cipher [MS-TDS 2.2.6.4].
-    fn disguise(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.len() * 2);
-        put_utf16(&mut bytes, &self.0);
-        for byte in &mut bytes {
-            *byte = byte.rotate_left(4) ^ 0xA5;
-        }
-        bytes
-    }
-
-    fn reveal(disguised: &[u8]) -> Self {
-        let bytes: Vec<u8> = disguised.iter().map(|byte| (byte ^ 0xA5).rotate_left(4)).collect();
-        Self(utf16(&bytes))
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
-    }
-}
+use super::{Error, TdsVersion};
 
 /// A login, as far as a server decides by it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,8 +43,14 @@ impl Login7 {
     /// The longest LOGIN7 that a server takes: 128 KiB less one byte [MS-TDS 2.2.6.4].
     pub const MAX_LEN: usize = 128 * 1024 - 1;
 
+    /// The bit of OptionFlags2 that asks for an integrated login (fIntSecurity).
+    const INTEGRATED: u8 = 0x80;
     /// The bit of OptionFlags3 that announces feature extensions.
     const EXTENSION: u8 = 0x10;
+    /// The most characters that a name may have; an attached file's may have more.
+    const NAME_UNITS: usize = 128;
+    /// What cbSSPI says when the true length stands in cbSSPILong, since TDS 7.2.
+    const SSPI_IS_LONG: usize = 0xFFFF;
     /// The fixed part before the offset/length pairs.
     const PAIRS_AT: usize = 36;
     /// Everything before the first text since TDS 7.2, and before it without ChangePassword and cbSSPILong.
@@ -118,7 +84,16 @@ impl Login7 {
         let extension = pairs.bytes(1)?;
         let (library, language, database) = (pairs.text()?, pairs.text()?, pairs.text()?);
         let _client_mac: [u8; 6] = pairs.reader.array()?;
-        let sspi = pairs.bytes(1)?.to_vec();
+        let (sspi_at, sspi_length) = pairs.next()?;
+        // AtchDBFile is of no use without files; ChangePassword came with TDS 7.2, and is of none without passwords.
+        pairs.bytes(2)?;
+        let mut sspi_long = 0;
+        if tds_version >= TdsVersion::V7_2.login() || tds_version == TdsVersion::V8_0.login() {
+            pairs.bytes(2)?;
+            sspi_long = usize::try_from(pairs.reader.u32()?).unwrap_or(usize::MAX);
+        }
+        let sspi_length = if sspi_length == Self::SSPI_IS_LONG && sspi_long > 0 { sspi_long } else { sspi_length };
+        let sspi = pairs.part(sspi_at, sspi_length)?.to_vec();
         let [_, _, _, flags3] = flags;
         let features = if flags3 & Self::EXTENSION == 0 { Vec::new() } else { Self::features(payload, extension)? };
         Ok(Self {
@@ -143,7 +118,40 @@ impl Login7 {
     fn features(payload: &[u8], extension: &[u8]) -> Result<Vec<Feature>, Error> {
         let at = usize::try_from(Reader::new(extension, "LOGIN7 extension").u32()?).unwrap_or(usize::MAX);
         let block = payload.get(at..).ok_or(Error::Outside("LOGIN7 extension"))?;
-        Feature::decode_all(&mut Reader::new(block, "LOGIN7 features"))
+        let features = Feature::decode_all(&mut Reader::new(block, "LOGIN7 features"))?;
+        features.iter().try_for_each(|feature| feature.asked().map(drop))?;
+        Ok(features)
+    }
+
+    /// Whether the client wants to log in as the user of its operating system: by its flag, or because it brings what
+    /// SSPI said.
+    #[must_use]
+    pub const fn integrated(&self) -> bool {
+        let [_, flags2, _, _] = self.flags;
+        flags2 & Self::INTEGRATED != 0 || !self.sspi.is_empty()
+    }
+
+    /// The login with a token that is asked for, if one is.
+    #[must_use]
+    pub fn fed_auth(&self) -> Option<FedAuth> {
+        self.asked().find_map(|asked| match asked {
+            Asked::FedAuth(fed_auth) => Some(fed_auth),
+            _ => None,
+        })
+    }
+
+    /// The session that the client wants to take up again, if it does.
+    #[must_use]
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.asked().find_map(|asked| match asked {
+            Asked::SessionRecovery(recovery) => recovery,
+            _ => None,
+        })
+    }
+
+    /// The features that are asked for; those that do not read were refused with the login.
+    pub fn asked(&self) -> impl Iterator<Item = Asked> {
+        self.features.iter().filter_map(|feature| feature.asked().ok())
     }
 
     /// The login's bytes, in the form of TDS 7.2 and later, which older servers read as well.
@@ -166,9 +174,10 @@ impl Login7 {
         put_pair(&mut out, &mut data, &units(&self.database), 2)?;
         out.extend_from_slice(&[0; 6]);
         put_pair(&mut out, &mut data, &self.sspi, 1)?;
-        // AtchDBFile and ChangePassword are empty, and so is cbSSPILong.
+        // AtchDBFile and ChangePassword are empty.
         put_pair(&mut out, &mut data, &[], 2)?;
         put_pair(&mut out, &mut data, &[], 2)?;
+        // A longer SSPI than two bytes can count does not fit before the offsets' end: cbSSPILong is not written.
         out.extend_from_slice(&[0; 4]);
 
         let [f1, f2, types, f3] = self.flags;
@@ -197,18 +206,32 @@ struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// The bytes of the next pair, whose length counts units of `unit` bytes.
-    fn bytes(&mut self, unit: usize) -> Result<&'a [u8], Error> {
-        let (at, units) = (usize::from(self.reader.u16()?), usize::from(self.reader.u16()?));
-        // Some drivers leave the offset of an empty field 0, or beyond the end.
-        if units == 0 {
-            return Ok(&[]);
-        }
-        self.payload.get(at..at + units * unit).ok_or(Error::Outside("LOGIN7 field"))
+    /// The next pair: where, and how many units.
+    fn next(&mut self) -> Result<(usize, usize), Error> {
+        Ok((usize::from(self.reader.u16()?), usize::from(self.reader.u16()?)))
     }
 
+    /// The bytes of the next pair, whose length counts units of `unit` bytes.
+    fn bytes(&mut self, unit: usize) -> Result<&'a [u8], Error> {
+        let (at, units) = self.next()?;
+        self.part(at, units * unit)
+    }
+
+    fn part(&self, at: usize, length: usize) -> Result<&'a [u8], Error> {
+        // Some drivers leave the offset of an empty field 0, or beyond the end.
+        if length == 0 {
+            return Ok(&[]);
+        }
+        let end = at.checked_add(length).ok_or(Error::Outside("LOGIN7 field"))?;
+        self.payload.get(at..end).ok_or(Error::Outside("LOGIN7 field"))
+    }
+
+    /// A name. A longer one than the specification allows is refused, so that what a session keeps is bounded.
     fn text(&mut self) -> Result<String, Error> {
-        self.bytes(2).map(utf16)
+        match self.bytes(2)? {
+            long if long.len() > Login7::NAME_UNITS * 2 => Err(Error::TooLong { limit: Login7::NAME_UNITS * 2 }),
+            name => Ok(utf16(name)),
+        }
     }
 }
 
@@ -227,93 +250,4 @@ fn put_pair(out: &mut Vec<u8>, data: &mut Vec<u8>, bytes: &[u8], unit: usize) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::TdsVersion;
-    use super::*;
-
-    #[test]
-    fn the_password_is_disguised_as_the_specification_says() {
-        // `a` is 61 00: the nibbles swapped 16 00, XOR A5 is B3 A5.
-        assert_eq!(Password::new("a".to_owned()).disguise(), [0xB3, 0xA5]);
-        assert!(Password::reveal(&[0xB3, 0xA5]).is("a"));
-    }
-
-    #[test]
-    fn no_debug_output_shows_the_password() {
-        let login = Login7 { password: Password::new("hunter2".to_owned()), ..Login7::default() };
-        assert!(!format!("{login:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn an_old_login_has_a_shorter_fixed_part() {
-        let mut login = Login7 { tds_version: TdsVersion::V7_1.login(), ..Login7::default() }.encode().unwrap();
-        login.truncate(Login7::FIXED_OLD);
-        login[0] = u8::try_from(Login7::FIXED_OLD).unwrap();
-        assert_eq!(Login7::decode(&login).unwrap().tds_version, 0x7100_0000);
-    }
-
-    #[test]
-    fn every_cut_is_an_error() {
-        let whole = Login7 { user: "sa".to_owned(), ..Login7::default() }.encode().unwrap();
-        for length in 0..whole.len() {
-            assert!(Login7::decode(&whole[..length]).is_err(), "{length}");
-        }
-        let longer = [whole.as_slice(), &[0]].concat();
-        assert_eq!(Login7::decode(&longer), Err(Error::Trailing { what: "LOGIN7", left: 1 }));
-    }
-
-    #[test]
-    fn an_independent_crate_writes_a_login_that_we_read() {
-        use tds_protocol::login7::{FeatureExtension, FeatureId, Login7 as Theirs};
-        let feature = FeatureExtension { feature_id: FeatureId::Utf8Support, data: vec![1].into() };
-        let theirs = Theirs::new()
-            .with_sql_auth("sa", "p€ss")
-            .with_database("shop")
-            .with_hostname("web01")
-            .with_packet_size(8000)
-            .with_feature(feature)
-            .encode();
-        let login = Login7::decode(&theirs).unwrap();
-        assert_eq!((login.user.as_str(), login.database.as_str(), login.packet_size), ("sa", "shop", 8000));
-        assert!(login.password.is("p€ss") && login.host_name == "web01");
-        assert_eq!(login.features, [Feature { id: Feature::UTF8_SUPPORT, data: vec![1] }]);
-    }
-
-    proptest! {
-        #[test]
-        fn decode_of_encode(
-            numbers in any::<(u32, u32, u32)>(),
-            flags in any::<[u8; 3]>(),
-            texts in proptest::array::uniform8("\\PC{0,30}"),
-            password in "\\PC{0,20}",
-            sspi in proptest::collection::vec(any::<u8>(), 0..50),
-            features in proptest::collection::vec((0_u8..0xFF, proptest::collection::vec(any::<u8>(), 0..9)), 0..4),
-        ) {
-            let [host_name, user, app_name, server_name, library, language, database, _] = texts;
-            let features: Vec<_> = features.into_iter().map(|(id, data)| Feature { id, data }).collect();
-            let [f1, f2, types] = flags;
-            let f3 = if features.is_empty() { 0 } else { Login7::EXTENSION };
-            let (tds_version, packet_size, client_pid) = numbers;
-            let login = Login7 {
-                tds_version, packet_size, client_pid, flags: [f1, f2, types, f3], host_name, user,
-                password: Password::new(password), app_name, server_name, library, language, database, sspi, features,
-            };
-            prop_assert_eq!(Login7::decode(&login.encode().unwrap()).unwrap(), login);
-        }
-
-        #[test]
-        fn a_changed_login_never_panics(at in 0_usize..130, byte in any::<u8>()) {
-            let mut login = Login7 {
-                user: "sa".to_owned(),
-                features: vec![Feature { id: 1, data: Vec::new() }],
-                ..Login7::default()
-            }.encode().unwrap();
-            if let Some(target) = login.get_mut(at) {
-                *target = byte;
-            }
-            let _ = Login7::decode(&login);
-        }
-    }
-}
+mod tests;
