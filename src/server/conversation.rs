@@ -11,9 +11,11 @@ use tokio::time::timeout;
 use super::answers::SERVER;
 use super::logbook::Logbook;
 use super::session::Session;
-use super::{CloseMode, Config, Observer, ending, session};
+use super::{CloseMode, Config, Observer, ending, features, session};
 use crate::fault::{Action, Dice, LoginError, Refusal, Stage, server_error};
-use crate::tds::{Done, Encryption, HEADER_LEN, Header, Login7, Message, PacketType, Prelogin, TdsVersion, Token};
+use crate::tds::{
+    Done, Encryption, HEADER_LEN, Header, LegacyLogin, Login7, Message, PacketType, Prelogin, TdsVersion, Token,
+};
 use crate::wire::{self, Audience, Connection, LoginFailure, Stamp, network_failure};
 
 /// What all connections of a server share.
@@ -114,7 +116,11 @@ impl Talk<'_> {
 
     /// PRELOGIN, which clients of TDS 7.0 and 7.1 may leave out, and LOGIN7.
     async fn exchange(&mut self) -> Result<Outcome, Failure> {
-        let first = self.read(|kind| matches!(kind, PacketType::PRELOGIN | PacketType::LOGIN7), 17836).await?;
+        let may_be_first = |kind| matches!(kind, PacketType::PRELOGIN | PacketType::LOGIN7 | PacketType::LEGACY_LOGIN);
+        let first = self.read(may_be_first, 17836).await?;
+        if first.kind == PacketType::LEGACY_LOGIN {
+            return self.refuse_dialect(&first.payload).await;
+        }
         if first.kind == PacketType::LOGIN7 {
             return self.decide(&first.payload).await;
         }
@@ -134,6 +140,15 @@ impl Talk<'_> {
         }
         let second = self.read(|kind| kind == PacketType::LOGIN7, 17832).await?;
         self.decide(&second.payload).await
+    }
+
+    /// A login of TDS 4.2 or 5.0 is told in its own words that nobody speaks them.
+    async fn refuse_dialect(&mut self, payload: &[u8]) -> Result<Outcome, Failure> {
+        let login = LegacyLogin::decode(payload).map_err(|_| Failure::Malformed(17832))?;
+        let reply = login.refusal(&features::unsupported(&login));
+        self.connection.write_message(PacketType::REPLY, &reply).await?;
+        self.shared.observer.update(|counts| counts.malformed += 1);
+        Ok(Outcome::Over(self.shared.config.close))
     }
 
     async fn read(&mut self, accepts: impl Fn(PacketType) -> bool, number: u32) -> Result<Message, Failure> {
@@ -160,7 +175,8 @@ impl Talk<'_> {
     async fn decide(&mut self, payload: &[u8]) -> Result<Outcome, Failure> {
         let login = Login7::decode(payload).map_err(|_| Failure::Malformed(17832))?;
         let version = TdsVersion::negotiate(login.tds_version, false).ok_or(Failure::Malformed(17832))?;
-        if let Some(refusal) = self.check(&login) {
+        let by_kind = features::refused_by_kind(&login).and_then(|(number, state)| LoginError::new(number, state));
+        if let Some(refusal) = by_kind.map(|error| error.refusal(&login)).or_else(|| self.check(&login)) {
             return self.refuse(&refusal, version, self.shared.config.close).await;
         }
         match self.fault(&Stage::Login(&login)) {

@@ -9,8 +9,10 @@ mod config;
 mod conversation;
 mod counts;
 mod ending;
+mod features;
 mod listener;
 mod logbook;
+mod rpc;
 mod session;
 
 pub use config::{CloseMode, Config, ErrorLog, Login};

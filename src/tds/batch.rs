@@ -23,6 +23,14 @@ pub(super) fn after_headers<'a>(
     Ok(reader)
 }
 
+/// The headers of a request outside of a transaction; none before TDS 7.2.
+pub(super) fn put_headers(out: &mut Vec<u8>, version: TdsVersion) {
+    if version.has_wide_tokens() {
+        out.extend_from_slice(&[22, 0, 0, 0]);
+        out.extend_from_slice(&TRANSACTION_HEADER);
+    }
+}
+
 /// SQL text that a client wants executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlBatch {
@@ -47,10 +55,7 @@ impl SqlBatch {
     #[must_use]
     pub fn encode(&self, version: TdsVersion) -> Vec<u8> {
         let mut out = Vec::with_capacity(22 + self.sql.len() * 2);
-        if version.has_wide_tokens() {
-            out.extend_from_slice(&[22, 0, 0, 0]);
-            out.extend_from_slice(&TRANSACTION_HEADER);
-        }
+        put_headers(&mut out, version);
         put_utf16(&mut out, &self.sql);
         out
     }

@@ -32,6 +32,14 @@ pub enum Error {
         /// The most bytes that are taken.
         limit: usize,
     },
+    /// There are more of something than are taken.
+    #[error("more than {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are taken.
+        most: usize,
+    },
     /// A packet's type differs from that of the message it continues.
     #[error("a packet of type {found:#04x} inside of a message of type {expected:#04x}")]
     Mixed {

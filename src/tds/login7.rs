@@ -1,6 +1,6 @@
 //! LOGIN7: who wants in, and how [MS-TDS 2.2.6.4].
 
-use super::feature::{Asked, FedAuth, Feature, Recovery};
+use super::feature::{Asked, Feature, FedAuth, Recovery};
 use super::password::Password;
 use super::reader::{Reader, utf16};
 use super::text::put_utf16;

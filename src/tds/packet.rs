@@ -13,12 +13,16 @@ pub struct PacketType(pub u8);
 impl PacketType {
     /// SQL text.
     pub const SQL_BATCH: Self = Self(0x01);
+    /// A login of TDS 4.2 or 5.0.
+    pub const LEGACY_LOGIN: Self = Self(0x02);
     /// A remote procedure call.
     pub const RPC: Self = Self(0x03);
     /// Everything that a server says.
     pub const REPLY: Self = Self(0x04);
     /// The client wants its request cancelled.
     pub const ATTENTION: Self = Self(0x06);
+    /// Rows of a bulk load.
+    pub const BULK_LOAD: Self = Self(0x07);
     /// A transaction manager request.
     pub const TRANSACTION: Self = Self(0x0E);
     /// A login.

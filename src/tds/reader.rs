@@ -78,6 +78,18 @@ impl<'a> Reader<'a> {
         self.bytes(n).map(|bytes| Self::new(bytes, what))
     }
 
+    /// The bytes that `read` passes over.
+    pub(super) fn span(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<Vec<u8>, Error> {
+        let before = self.rest;
+        read(self)?;
+        Ok(before[..before.len() - self.rest.len()].to_vec())
+    }
+
+    /// The next byte, which stays.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::super::Error;
 use super::super::reader::Reader;
-use super::{FedAuth, Feature, Recovery};
+use super::{Feature, FedAuth, Recovery};
 
 /// A feature that a client asked for [MS-TDS 2.2.6.4].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::super::Error;
 use super::super::reader::Reader;
-use super::super::text::put_b_varchar;
+use super::super::text::{put_b_varchar, put_us_varchar};
 use super::put_sized;
 
 /// What changed.
@@ -24,6 +24,13 @@ pub enum EnvChange {
     TransactionRolledBack([u8; 8]),
     /// The session was reset as its request asked.
     Reset,
+    /// Another server is to be asked instead, over TCP.
+    Routing {
+        /// Its name or address, at most 1,024 characters.
+        server: String,
+        /// Its port.
+        port: u16,
+    },
 }
 
 /// A text value, new and old; each at most 255 code units.
@@ -36,6 +43,12 @@ pub struct Change {
 }
 
 impl EnvChange {
+    /// Whether it carries a transaction's descriptor, which came with TDS 7.2.
+    #[must_use]
+    pub const fn is_of_a_transaction(&self) -> bool {
+        matches!(self, Self::TransactionBegun(_) | Self::TransactionCommitted(_) | Self::TransactionRolledBack(_))
+    }
+
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let length = reader.u16()?;
         let mut body = reader.part(usize::from(length), "ENVCHANGE")?;
@@ -51,6 +64,7 @@ impl EnvChange {
                 body.array::<2>()?;
                 Self::Reset
             }
+            20 => Self::routing(&mut body)?,
             other => return Err(Error::Unknown { what: "ENVCHANGE", value: u32::from(other) }),
         };
         body.end()?;
@@ -67,9 +81,37 @@ impl EnvChange {
             Self::TransactionCommitted(value) => put_binary(out, 9, &[], value),
             Self::TransactionRolledBack(value) => put_binary(out, 10, &[], value),
             Self::Reset => put_binary(out, 18, &[], &[]),
+            Self::Routing { server, port } => {
+                out.push(20);
+                // The value has a length of its own, of two bytes, and so has the old one, which is empty.
+                put_sized(out, |out| {
+                    out.push(TCP);
+                    out.extend_from_slice(&port.to_le_bytes());
+                    put_us_varchar(out, server, 1024);
+                });
+                out.extend_from_slice(&[0; 2]);
+            }
         });
     }
+
+    fn routing(body: &mut Reader<'_>) -> Result<Self, Error> {
+        let length = body.u16()?;
+        let mut value = body.part(usize::from(length), "routing")?;
+        match value.u8()? {
+            TCP => {}
+            other => return Err(Error::Unknown { what: "routing protocol", value: u32::from(other) }),
+        }
+        let (port, server) = (value.u16()?, value.us_varchar()?);
+        value.end()?;
+        match body.u16()? {
+            0 => Ok(Self::Routing { server, port }),
+            _ => Err(Error::Outside("routing")),
+        }
+    }
 }
+
+/// The only protocol of a routing.
+const TCP: u8 = 0;
 
 impl Change {
     fn decode(body: &mut Reader<'_>) -> Result<Self, Error> {

@@ -5,6 +5,7 @@ mod done;
 mod env_change;
 mod error;
 mod login_ack;
+mod return_value;
 mod row;
 
 pub use col_metadata::{Column, ColumnType};
@@ -12,6 +13,7 @@ pub use done::Done;
 pub use env_change::{Change, EnvChange};
 pub use error::ServerMessage;
 pub use login_ack::LoginAck;
+pub use return_value::ReturnValue;
 pub use row::Value;
 
 use super::reader::Reader;
@@ -35,10 +37,21 @@ pub enum Token {
     FeatureExtAck(Vec<Feature>),
     /// COLMETADATA (0x81)
     ColMetadata(Vec<Column>),
+    /// COLMETADATA (0x81) as a connection with column encryption has it: with a table of keys, an empty one. Only
+    /// the connection knows which form it has, so that this one is written and never read.
+    KeyedColMetadata(Vec<Column>),
     /// ROW (0xD1), of the columns that came last.
     Row(Vec<Value>),
+    /// RETURNSTATUS (0x79): what a procedure returned.
+    ReturnStatus(i32),
+    /// RETURNVALUE (0xAC)
+    ReturnValue(ReturnValue),
     /// DONE (0xFD)
     Done(Done),
+    /// DONEPROC (0xFE): a procedure is over.
+    DoneProc(Done),
+    /// DONEINPROC (0xFF): a statement of a procedure is over.
+    DoneInProc(Done),
 }
 
 impl Token {
@@ -63,7 +76,11 @@ impl Token {
                 }
                 0xD1 if columns.is_empty() => return Err(Error::Outside("ROW before COLMETADATA")),
                 0xD1 => Self::Row(row::decode(&mut reader, &columns)?),
+                0x79 => Self::ReturnStatus(reader.i32()?),
+                0xAC => Self::ReturnValue(ReturnValue::decode(&mut reader, version)?),
                 0xFD => Self::Done(Done::decode(&mut reader, version)?),
+                0xFE => Self::DoneProc(Done::decode(&mut reader, version)?),
+                0xFF => Self::DoneInProc(Done::decode(&mut reader, version)?),
                 other => return Err(Error::Unknown { what: "token", value: u32::from(other) }),
             };
             tokens.push(token);
@@ -83,12 +100,17 @@ impl Token {
                 Self::EnvChange(change) => put(&mut out, 0xE3, |out| change.encode(out)),
                 Self::LoginAck(ack) => put(&mut out, 0xAD, |out| ack.encode(out)),
                 Self::FeatureExtAck(features) => put(&mut out, 0xAE, |out| Feature::encode_all(features, out)),
-                Self::ColMetadata(described) => {
+                Self::ColMetadata(described) | Self::KeyedColMetadata(described) => {
                     columns = described;
-                    put(&mut out, 0x81, |out| col_metadata::encode(described, out, version));
+                    let keyed = matches!(token, Self::KeyedColMetadata(_));
+                    put(&mut out, 0x81, |out| col_metadata::encode(described, keyed, out, version));
                 }
                 Self::Row(values) => put(&mut out, 0xD1, |out| row::encode(columns, values, out)),
+                Self::ReturnStatus(status) => put(&mut out, 0x79, |out| out.extend_from_slice(&status.to_le_bytes())),
+                Self::ReturnValue(value) => put(&mut out, 0xAC, |out| value.encode(out, version)),
                 Self::Done(done) => put(&mut out, 0xFD, |out| done.encode(out, version)),
+                Self::DoneProc(done) => put(&mut out, 0xFE, |out| done.encode(out, version)),
+                Self::DoneInProc(done) => put(&mut out, 0xFF, |out| done.encode(out, version)),
             }
         }
         out

@@ -85,6 +85,49 @@ fn an_independent_crate_reads_a_result() {
     assert_eq!(done.row_count, 1);
 }
 
+#[test]
+fn routing_byte_by_byte() {
+    let change = Token::EnvChange(EnvChange::Routing { server: "db".to_owned(), port: 1433 });
+    let bytes = Token::encode_all(&[change], TdsVersion::V7_4);
+    // [MS-TDS 2.2.7.9] type 20: length, protocol TCP, port, US_VARCHAR; an old value of two zero bytes.
+    assert_eq!(bytes, [0xE3, 14, 0, 20, 9, 0, 0, 0x99, 0x05, 2, 0, b'd', 0, b'b', 0, 0, 0]);
+    let mut parser = TokenParser::new(bytes.into());
+    let Some(Theirs::EnvChange(change)) = parser.next_token().unwrap() else { panic!("no ENVCHANGE") };
+    assert_eq!(change.routing_info(), Some(("db", 1433)));
+}
+
+#[test]
+fn an_independent_crate_reads_a_procedures_end() {
+    let handle = ReturnValue { ordinal: 0, name: "@h".to_owned(), kind: ColumnType::Int, value: Value::Int(7) };
+    let tokens = [
+        Token::DoneInProc(Done { status: Done::COUNT | Done::MORE, command: Done::SELECT, rows: 1 }),
+        Token::ReturnStatus(-4),
+        Token::ReturnValue(handle),
+        Token::DoneProc(Done::of(Done::FINAL)),
+    ];
+    let mut parser = TokenParser::new(Token::encode_all(&tokens, TdsVersion::V7_4).into());
+    assert!(matches!(parser.next_token().unwrap(), Some(Theirs::DoneInProc(done)) if done.row_count == 1));
+    assert!(matches!(parser.next_token().unwrap(), Some(Theirs::ReturnStatus(-4))));
+    let Some(Theirs::ReturnValue(value)) = parser.next_token().unwrap() else { panic!("no RETURNVALUE") };
+    assert_eq!((value.param_ordinal, value.param_name.as_str(), &*value.value), (0, "@h", [4, 7, 0, 0, 0].as_slice()));
+    assert!(matches!(parser.next_token().unwrap(), Some(Theirs::DoneProc(_))));
+}
+
+#[test]
+fn columns_behind_an_empty_table_of_keys() {
+    let tokens = [
+        Token::KeyedColMetadata(vec![Column { name: "a".to_owned(), kind: ColumnType::Int }]),
+        Token::Row(vec![Value::Int(7)]),
+    ];
+    let bytes = Token::encode_all(&tokens, TdsVersion::V7_4);
+    assert_eq!(bytes[..5], [0x81, 1, 0, 0, 0], "count, then no keys");
+    let mut parser = TokenParser::new(bytes.into()).with_encryption(true);
+    let Some(Theirs::ColMetaData(metadata)) = parser.next_token().unwrap() else { panic!("no COLMETADATA") };
+    assert_eq!((metadata.column_count(), metadata.columns[0].name.as_str()), (1, "a"));
+    assert!(metadata.cek_table.is_some());
+    assert!(matches!(parser.next_token_with_metadata(Some(&metadata)).unwrap(), Some(Theirs::Row(_))));
+}
+
 fn message() -> impl Strategy<Value = ServerMessage> {
     (any::<(i32, u8, u8, u16)>(), "\\PC{0,80}", "\\PC{0,20}", "\\PC{0,20}").prop_map(
         |((number, state, class, line), text, server, procedure)| ServerMessage {
@@ -110,11 +153,14 @@ fn change() -> impl Strategy<Value = EnvChange> {
         any::<[u8; 8]>().prop_map(EnvChange::TransactionCommitted),
         any::<[u8; 8]>().prop_map(EnvChange::TransactionRolledBack),
         Just(EnvChange::Reset),
+        ("\\PC{0,60}", any::<u16>()).prop_map(|(server, port)| EnvChange::Routing { server, port }),
     ]
 }
 
 fn result_set() -> impl Strategy<Value = (Vec<Column>, Vec<Value>)> {
     let cell = prop_oneof![
+        any::<Option<u8>>().prop_map(|v| (ColumnType::TinyInt, v.map_or(Value::Null, Value::TinyInt))),
+        Just((ColumnType::Numeric, Value::Null)),
         any::<Option<i16>>().prop_map(|v| (ColumnType::SmallInt, v.map_or(Value::Null, Value::SmallInt))),
         any::<Option<i32>>().prop_map(|v| (ColumnType::Int, v.map_or(Value::Null, Value::Int))),
         proptest::option::of("\\PC{0,30}")
@@ -137,6 +183,12 @@ proptest! {
     ) {
         let version = VERSIONS[which];
         let (status, command, rows) = done;
+        let output = ReturnValue {
+            ordinal: status,
+            name: columns[0].name.clone(),
+            kind: columns[0].kind,
+            value: row[0].clone(),
+        };
         let tokens = vec![
             Token::Error(error),
             Token::EnvChange(change),
@@ -147,6 +199,10 @@ proptest! {
             Token::Info(info),
             Token::ColMetadata(columns),
             Token::Row(row),
+            Token::DoneInProc(Done { status, command, rows: u64::from(rows) }),
+            Token::ReturnStatus(rows.cast_signed()),
+            Token::ReturnValue(output),
+            Token::DoneProc(Done { status, command, rows: u64::from(rows) }),
             Token::Done(Done { status, command, rows: u64::from(rows) }),
         ];
         let bytes = Token::encode_all(&tokens, version);

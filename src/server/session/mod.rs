@@ -1,10 +1,16 @@
 //! A session: from the login's answer until the client closes.
 
+mod prepared;
+mod state;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::answers::{self, batch, error, no_procedure};
+pub(super) use state::Session;
+
+use super::answers::{self, batch, error};
+use super::rpc;
 use crate::tds::{
-    COLLATION, Change, Done, EnvChange, Feature, Header, Login7, LoginAck, MAX_PACKET, Message, PacketType,
+    COLLATION, Change, Done, EnvChange, Feature, Header, Login7, LoginAck, MAX_PACKET, Message, PacketType, Rpc,
     ServerMessage, SqlBatch, TdsVersion, Token, TransactionRequest,
 };
 use crate::wire::{Connection, Error};
@@ -18,26 +24,6 @@ pub(super) const BUILD: [u8; 6] = [16, 0, 0x03, 0xE8, 0, 0];
 /// The packet size of who asks for none.
 const DEFAULT_PACKET: u32 = 4096;
 
-/// The descriptor of every transaction; nothing is ever done in one.
-const TRANSACTION: [u8; 8] = [1, 0, 0, 0, 0, 0, 0, 0];
-
-/// What a session remembers.
-#[derive(Debug)]
-pub(super) struct Session {
-    /// Its id.
-    pub(super) spid: u16,
-    /// Its database.
-    pub(super) database: String,
-}
-
-impl Session {
-    /// The session of this login.
-    pub(super) fn new(login: &Login7, spid: u16) -> Self {
-        let database = if login.database.is_empty() { "master" } else { &login.database };
-        Self { spid, database: database.to_owned() }
-    }
-}
-
 /// The packet size for a client that asked for `asked` [MS-TDS 2.2.6.4].
 pub(super) fn packet_size(asked: u32) -> usize {
     let asked = if asked == 0 { DEFAULT_PACKET } else { asked };
@@ -47,7 +33,7 @@ pub(super) fn packet_size(asked: u32) -> usize {
 /// The answer to a good login, in SQL Server's own order.
 pub(super) fn welcome(login: &Login7, session: &Session, version: TdsVersion, packet_size: usize) -> Vec<Token> {
     let database = &session.database;
-    let language = if login.language.is_empty() { "us_english" } else { &login.language };
+    let language = &session.language;
     let change = |new: &str, old: &str| Change { new: new.to_owned(), old: old.to_owned() };
     let info = |number, state, text| Token::Info(ServerMessage { state, class: 0, ..error(number, 0, state, text) });
     let mut tokens = vec![
@@ -90,84 +76,91 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-fn reply(message: &Message, version: TdsVersion, session: &mut Session) -> Result<Vec<Token>, Error> {
+/// The answer to a request: the last token is a DONE or a DONEPROC, always.
+///
+/// # Errors
+/// When the message is no request.
+pub(super) fn reply(message: &Message, version: TdsVersion, session: &mut Session) -> Result<Vec<Token>, Error> {
+    let fresh = message.status & Header::RESET != 0 && message.kind != PacketType::ATTENTION;
+    if fresh {
+        session.reset();
+    }
     let mut tokens = match message.kind {
         PacketType::SQL_BATCH => batch(&SqlBatch::decode(&message.payload, version)?.sql, session),
-        PacketType::RPC => failed(no_procedure("remote procedure call")),
+        PacketType::RPC => match Rpc::decode(&message.payload, version) {
+            Ok(calls) => rpc::answer(&calls, session),
+            // The message has its end, so the session can go on, as SQL Server's does.
+            Err(malformed) => failed(not_a_call(malformed)),
+        },
         PacketType::ATTENTION => vec![Token::Done(Done::of(Done::ATTENTION))],
-        PacketType::TRANSACTION => transaction(TransactionRequest::decode(&message.payload, version)?),
+        PacketType::TRANSACTION => transaction(TransactionRequest::decode(&message.payload, version)?, session),
+        // No INSERT BULK was ever answered well, so nobody is asked for rows.
+        PacketType::BULK_LOAD => failed(not_expected()),
         other => {
             let (what, value) = ("packet type", u32::from(other.0));
             return Err(crate::tds::Error::Unknown { what, value }.into());
         }
     };
-    if message.status & Header::RESET != 0 {
+    if fresh {
         tokens.insert(0, Token::EnvChange(EnvChange::Reset));
     }
+    if !version.has_wide_tokens() {
+        // Before TDS 7.2 a client knows no descriptors of transactions.
+        tokens.retain(|token| !matches!(token, Token::EnvChange(change) if change.is_of_a_transaction()));
+    }
+    if session.keyed {
+        tokens = tokens.into_iter().map(keyed).collect();
+    }
     Ok(tokens)
+}
+
+/// Columns as a connection with column encryption has them.
+fn keyed(token: Token) -> Token {
+    match token {
+        Token::ColMetadata(columns) => Token::KeyedColMetadata(columns),
+        other => other,
+    }
 }
 
 fn failed(message: ServerMessage) -> Vec<Token> {
     vec![Token::Error(message), Token::Done(Done::of(Done::ERROR))]
 }
 
-fn transaction(request: TransactionRequest) -> Vec<Token> {
-    let begun = EnvChange::TransactionBegun(TRANSACTION);
-    let mut changes = match request {
-        TransactionRequest::Begin => vec![begun],
-        TransactionRequest::Commit { begin } => {
-            [Some(EnvChange::TransactionCommitted(TRANSACTION)), begin.then_some(begun)].into_iter().flatten().collect()
+fn not_expected() -> ServerMessage {
+    let text = "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.";
+    answers::error(4002, 16, 1, text.to_owned())
+}
+
+/// What a call is told that does not read.
+fn not_a_call(malformed: crate::tds::Error) -> ServerMessage {
+    use crate::tds::Error::{TooMany, Unknown};
+    let stream = "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect.";
+    match malformed {
+        Unknown { what: "data type", value } => {
+            answers::error(8009, 16, 1, format!("{stream} Data type {value:#04X} is unknown."))
         }
-        TransactionRequest::Rollback { begin } => {
-            [Some(EnvChange::TransactionRolledBack(TRANSACTION)), begin.then_some(begun)]
-                .into_iter()
-                .flatten()
-                .collect()
+        TooMany { what, most } => {
+            let text = format!("The incoming request has too many {what}. The server supports a maximum of {most}.");
+            answers::error(8003, 16, 1, text)
         }
+        _ => not_expected(),
+    }
+}
+
+fn transaction(request: TransactionRequest, session: &mut Session) -> Vec<Token> {
+    let changes = match request {
+        TransactionRequest::Begin => [session.begin(), None],
+        TransactionRequest::Commit { begin } => [session.commit(), begin.then(|| session.begin()).flatten()],
+        TransactionRequest::Rollback { begin } => [session.roll_back(), begin.then(|| session.begin()).flatten()],
         TransactionRequest::Other(kind) => {
             let text = format!("The transaction manager request {kind} is not supported.");
             return failed(answers::error(8501, 16, 3, text));
         }
     };
-    let mut tokens: Vec<Token> = changes.drain(..).map(Token::EnvChange).collect();
+    let mut tokens: Vec<Token> = changes.into_iter().flatten().map(Token::EnvChange).collect();
     tokens.push(Token::Done(Done::of(Done::FINAL)));
     tokens
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packet_sizes_are_what_the_protocol_allows() {
-        assert_eq!([0, 8000, 100, 70_000].map(packet_size), [4096, 8000, 512, 32_767]);
-    }
-
-    #[test]
-    fn features_are_acknowledged_only_when_asked() {
-        let is_ack = |token: &Token| matches!(token, Token::FeatureExtAck(_));
-        let mut login = Login7::default();
-        let session = Session::new(&login, 51);
-        assert!(!welcome(&login, &session, TdsVersion::V7_4, 4096).iter().any(is_ack));
-        login.features = vec![Feature { id: 1, data: Vec::new() }];
-        let tokens = welcome(&login, &session, TdsVersion::V7_4, 4096);
-        assert_eq!(tokens.iter().find(|token| is_ack(token)), Some(&Token::FeatureExtAck(Vec::new())));
-    }
-
-    #[test]
-    fn an_attention_and_a_reset_are_answered() {
-        let mut session = Session::new(&Login7::default(), 51);
-        let mut ask = |kind, status| {
-            reply(&Message { kind, status, payload: Vec::new() }, TdsVersion::V7_1, &mut session).unwrap()
-        };
-        assert_eq!(ask(PacketType::ATTENTION, 1), [Token::Done(Done::of(Done::ATTENTION))]);
-        assert_eq!(ask(PacketType::SQL_BATCH, 0x09)[0], Token::EnvChange(EnvChange::Reset));
-    }
-
-    #[test]
-    fn a_second_login_is_no_request() {
-        let message = Message { kind: PacketType::LOGIN7, status: 1, payload: Vec::new() };
-        let mut session = Session::new(&Login7::default(), 51);
-        assert!(matches!(reply(&message, TdsVersion::V7_4, &mut session), Err(Error::Malformed(_))));
-    }
-}
+mod tests;
