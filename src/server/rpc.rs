@@ -19,11 +19,24 @@ pub(super) const ANSWERED: [&str; 7] = [
     "sp_reset_connection",
 ];
 
+/// The most tokens, columns counted one by one, after which no further call of a message is answered: a thousand short
+/// calls of one long prepared statement would fill the memory.
+const MOST_TOKENS: usize = 64 * 1024;
+
 /// The tokens that answer a message, the last DONEPROC included.
 pub(super) fn answer(rpc: &Rpc, session: &mut Session) -> Vec<Token> {
     let mut tokens = Vec::new();
+    let mut weight = 0;
     for (at, call) in rpc.calls.iter().enumerate() {
-        tokens.extend(one(call, session));
+        if weight > MOST_TOKENS {
+            let text = "There is insufficient system memory in resource pool 'default' to run this query.";
+            tokens.push(Token::Error(error(701, 17, 123, text.to_owned())));
+            tokens.push(Token::DoneProc(Done::of(Done::ERROR)));
+            break;
+        }
+        let answered = one(call, session);
+        weight += answered.iter().map(weigh).sum::<usize>();
+        tokens.extend(answered);
         if at + 1 < rpc.calls.len()
             && let Some(Token::DoneProc(done)) = tokens.last_mut()
         {
@@ -31,6 +44,14 @@ pub(super) fn answer(rpc: &Rpc, session: &mut Session) -> Vec<Token> {
         }
     }
     tokens
+}
+
+fn weigh(token: &Token) -> usize {
+    match token {
+        Token::ColMetadata(columns) => 1 + columns.len(),
+        Token::Row(values) => 1 + values.len(),
+        _ => 1,
+    }
 }
 
 fn one(call: &Call, session: &mut Session) -> Vec<Token> {
@@ -48,9 +69,15 @@ fn one(call: &Call, session: &mut Session) -> Vec<Token> {
             let sql = session.prepared.sql(handle).map(str::to_owned).ok_or_else(|| no_handle(handle))?;
             Ok(run(&sql, session))
         }),
-        "sp_prepexec" => arguments.text(2).map(|sql| prepare_and_run(sql, session)),
-        // The text is a call by itself: `{call name(?)}` or `exec name`.
-        "sp_prepexecrpc" => arguments.text(1).map(|sql| prepare_and_run(sql, session)),
+        "sp_prepexec" => arguments.text(2).map(|sql| {
+            // A handle that comes with the call is given back by it: ODBC prepares again so.
+            if let Ok(handle) = arguments.int(0) {
+                session.prepared.remove(handle);
+            }
+            prepare_and_run(sql, session)
+        }),
+        // The text is a procedure's name; what is behind it are that one's parameters.
+        "sp_prepexecrpc" => arguments.text(1).map(|name| prepare_and_run(format!("EXEC {name}"), session)),
         "sp_unprepare" => arguments.int(0).and_then(|handle| {
             if session.prepared.remove(handle) { Ok(Answer::of(Vec::new())) } else { Err(no_handle(handle)) }
         }),

@@ -177,7 +177,7 @@ impl Login7 {
         // AtchDBFile and ChangePassword are empty.
         put_pair(&mut out, &mut data, &[], 2)?;
         put_pair(&mut out, &mut data, &[], 2)?;
-        // A longer SSPI than two bytes can count does not fit before the offsets' end: cbSSPILong is not written.
+        // Nor is cbSSPILong of use: what it could count does not fit behind offsets of two bytes.
         out.extend_from_slice(&[0; 4]);
 
         let [f1, f2, types, f3] = self.flags;

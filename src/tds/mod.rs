@@ -4,11 +4,14 @@
 //! reads. The choice not taken: an existing TDS crate, each of which is a client's half of the protocol and hides the
 //! bytes that faults are made of.
 //!
-//! Spoken: TDS 7.0 to 7.4; PRELOGIN, LOGIN7, SQL batches, transaction manager requests, attentions; the tokens of
-//! [`Token`]. Not decoded: remote procedure calls, bulk loads, and the logins of TDS 4.2 and 5.0.
+#![doc = include_str!("COVERAGE.md")]
 
 mod assembler;
 mod batch;
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
+mod coverage;
 mod error;
 mod feature;
 mod legacy;

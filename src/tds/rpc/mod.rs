@@ -39,6 +39,8 @@ impl Rpc {
     pub const MAX_CALLS: usize = 1024;
     /// The most parameters that SQL Server takes in one call.
     pub const MAX_PARAMETERS: usize = 2100;
+    /// The most parameters of all calls in one message: a parameter of three bytes on the wire has a hundred here.
+    pub const MAX_ALL_PARAMETERS: usize = 32 * 1024;
 
     /// BatchFlag between two calls; another value since TDS 7.2, when NoExecFlag came too.
     const SEPARATOR_OLD: u8 = 0x80;
@@ -57,6 +59,7 @@ impl Rpc {
             false => byte == Self::SEPARATOR_OLD,
         };
         let mut calls = Vec::new();
+        let mut all = 0;
         loop {
             if calls.len() == Self::MAX_CALLS {
                 return Err(Error::TooMany { what: "calls in a message", most: Self::MAX_CALLS });
@@ -68,6 +71,10 @@ impl Rpc {
                 if parameters.len() == Self::MAX_PARAMETERS {
                     return Err(Error::TooMany { what: "parameters of a call", most: Self::MAX_PARAMETERS });
                 }
+                if all == Self::MAX_ALL_PARAMETERS {
+                    return Err(Error::TooMany { what: "parameters in a message", most: Self::MAX_ALL_PARAMETERS });
+                }
+                all += 1;
                 parameters.push(Parameter::decode(&mut reader, version)?);
             }
             calls.push(Call { procedure, options, parameters });

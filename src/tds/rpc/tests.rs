@@ -12,6 +12,13 @@ fn read(bytes: &[u8]) -> Rpc {
     rpc
 }
 
+/// ALL_HEADERS as we write them.
+fn headers() -> [u8; 22] {
+    let mut bytes = [0; 22];
+    (bytes[0], bytes[4], bytes[8], bytes[18]) = (22, 18, 2, 1);
+    bytes
+}
+
 #[test]
 fn an_independent_crates_sp_executesql() {
     let parameters =
@@ -83,7 +90,7 @@ fn the_other_types_byte_by_byte() {
         ("UDT", &[0xF0, 0, 0, 1, b'u', 0], &[0xFF; 8], None),
         ("VARBINARY, short", &[0x25, 2], &[2, 1, 2], some),
     ] {
-        let head = [4, 0, 0, 0, 1, 0, b'p', 0, 0, 0, 0, 0];
+        let head = [&headers(), [1, 0, b'p', 0, 0, 0, 0, 0].as_slice()].concat();
         let rpc = read(&[&head, kind, value, &[0, 0, 0x26, 4, 4, 9, 0, 0, 0]].concat());
         let [p, z] = rpc.calls[0].parameters.as_slice() else { panic!("{what}: {rpc:?}") };
         assert_eq!((p.value.as_deref(), z.as_int()), (expected, Some(9)), "{what}");
@@ -165,6 +172,9 @@ fn too_many_and_too_much_are_errors() {
         Rpc::decode(&Rpc { calls: vec![call] }.encode(TdsVersion::V7_4), TdsVersion::V7_4),
         Err(Error::TooMany { .. })
     ));
+    let many = Call { procedure: Procedure::Id(12), options: 0, parameters: vec![Parameter::int(None); 2000] };
+    assert!(Rpc::decode(&Rpc { calls: vec![many.clone(); 16] }.encode(TdsVersion::V7_4), TdsVersion::V7_4).is_ok());
+    assert!(Rpc::decode(&Rpc { calls: vec![many; 17] }.encode(TdsVersion::V7_4), TdsVersion::V7_4).is_err());
     // JSON, which SQL Server 2022 does not know; a chunk longer than the message; lengths that disagree.
     for bytes in [
         [0, 0, 0xF4].as_slice(),
