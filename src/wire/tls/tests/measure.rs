@@ -46,14 +46,18 @@ async fn idle(
 #[tokio::test]
 #[ignore = "a measurement"]
 async fn an_idle_connection_costs_less_than_20_kb() {
-    const COUNT: usize = 2000;
+    const COUNT: usize = 1500;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // All are kept to the end: memory that one row let go would be what the next one has. So 16,000 descriptors are open.
+    let mut kept = Vec::with_capacity(6 * (COUNT + 100));
     for version in VERSIONS {
         let config = client(version, Trust::Anything);
         let strict = (Framing::Raw, Framing::Raw, config.clone());
         let tunnelled = (CLIENT, SERVER, config);
         for (name, tls) in [("plain", None), ("tunnelled", Some(tunnelled)), ("strict", Some(strict))] {
-            let mut kept = Vec::with_capacity(COUNT + 100);
+            if name == "plain" && version.version == rustls::ProtocolVersion::TLSv1_3 {
+                continue;
+            }
             for _ in 0..100 {
                 kept.push(idle(&listener, tls.clone()).await);
             }
@@ -65,9 +69,6 @@ async fn an_idle_connection_costs_less_than_20_kb() {
             let each = (memory() - before) / COUNT;
             println!("{:?}, {name}: {each} bytes a connection, the client's socket included", version.version);
             assert!(each < 20 * 1024, "{each}");
-            for (_, task) in kept {
-                task.abort();
-            }
         }
     }
 }
