@@ -17,7 +17,7 @@ use super::records::Records;
 /// The stream under a TDS connection: plain at first, TLS after [`super::Hello::accept`], plain again after
 /// [`Transport::leave_tls`].
 ///
-/// Under TLS a write may leave a part for [`AsyncWriteExt::flush`], as with every TLS stream; reading sends it too. A peer
+/// Under TLS a write may leave a part for [`flush`](tokio::io::AsyncWriteExt::flush), as with every TLS stream; reading sends it too. A peer
 /// that closes without saying so in TLS has closed, and that is all: most clients of SQL Server never say it.
 #[derive(Debug)]
 pub struct Transport<S> {
