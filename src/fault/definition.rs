@@ -26,23 +26,23 @@ named_enum! {
 
 /// What a fault is.
 #[derive(Debug)]
-pub struct Definition {
+pub(super) struct Definition {
     /// Its name.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// Where it strikes.
-    pub phase: Phase,
+    pub(super) phase: Phase,
     /// What happens on the wire.
-    pub wire: &'static str,
+    pub(super) wire: &'static str,
     /// Which real incident it stands for.
-    pub incident: &'static str,
+    pub(super) incident: &'static str,
     /// How a correct client ends.
-    pub client: &'static str,
+    pub(super) client: &'static str,
     /// The parameters of its own, beside those of its scope.
     pub(super) own: &'static [Take],
     /// What it strikes.
     pub(super) scope: Scope,
     /// Whether the login is never over: only the client can end the wait.
-    pub never_over: bool,
+    pub(super) never_over: bool,
     /// What the server is to do at a stage.
     pub(super) act: fn(&Parameters, &Stage<'_>) -> Action,
 }

@@ -1,7 +1,7 @@
 //! What may go wrong with a login, where and how often: values that return an [`Action`], and nothing that acts.
 //!
 //! Which faults strike a connection is decided once, at accept ([`Struck`]); those are asked at each [`Stage`] of it
-//! what the server is to do there ([`ask`]). A file a phase, in which every fault is one [`Definition`]: its bytes and
+//! what the server is to do there ([`ask`]). A file a phase, in which every fault is one value: its bytes and
 //! its texts side by side, its test below. The choice not taken: faults as wrappers of the stream, which know bytes and
 //! no logins.
 
@@ -28,13 +28,13 @@ mod tls;
 pub use action::{Action, Certificate, Dialect, End, LoginStage, Stage};
 pub use ask::{Asked, Struck, ask, check_together};
 pub use catalogue::{CATALOGUE, ServerError, server_error};
-pub use definition::{Definition, Phase};
+pub use definition::Phase;
 pub use dice::Dice;
 pub use kind::{Fault, ListenerFault};
 pub use list::{Entry, list};
 pub use login::LoginError;
-pub use parameters::{Key, Parameters, Take};
-pub use schedule::{Schedule, Window};
+pub use parameters::{Key, Take};
+pub use schedule::Window;
 pub use script::{Refusal, Script, Step, Then};
 pub use spec::FaultSpec;
 

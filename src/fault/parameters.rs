@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{End, Schedule};
+use super::End;
+use super::schedule::Schedule;
 use crate::record::{Named as _, named_enum};
 use crate::units::{HostPort, Span};
 
@@ -67,19 +68,19 @@ impl fmt::Display for Take {
 
 /// A fault's parameters, as they were written.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Parameters {
+pub(super) struct Parameters {
     /// How the connection ends after the fault; none leaves it to the server's close mode.
-    pub end: Option<End>,
+    pub(super) end: Option<End>,
     /// Which connections it strikes.
-    pub schedule: Schedule,
+    pub(super) schedule: Schedule,
     /// How long it lasts.
-    pub time: Option<Span>,
+    pub(super) time: Option<Span>,
     /// The pause between two bytes, or two messages.
-    pub every: Option<Span>,
+    pub(super) every: Option<Span>,
     /// Where a login is sent to; none is the server itself.
-    pub to: Option<HostPort>,
+    pub(super) to: Option<HostPort>,
     /// How many requests are answered well before.
-    pub requests: Option<u64>,
+    pub(super) requests: Option<u64>,
 }
 
 /// No fault waits longer.

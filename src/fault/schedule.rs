@@ -9,22 +9,21 @@ use crate::units::{ParseError, Span};
 
 /// Which connections a fault strikes; all by default. Every part must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Schedule {
+pub(super) struct Schedule {
     /// The share of connections, above 0 and at most 1; none is all.
-    pub probability: Option<f64>,
+    pub(super) probability: Option<f64>,
     /// So many connections come before the first that it may strike.
-    pub after: u64,
+    pub(super) after: u64,
     /// Of those that come then, only so many may be struck.
-    pub first: Option<u64>,
+    pub(super) first: Option<u64>,
     /// Only connections that come in this time.
-    pub during: Option<Window>,
+    pub(super) during: Option<Window>,
 }
 
 impl Schedule {
     /// Whether the connection that was accepted as number `connection` (from 1), so long after the server's start, is
     /// struck; `place` is the fault's place in the server's list, which throws dice of its own.
-    #[must_use]
-    pub fn strikes(&self, connection: u64, since_start: Duration, dice: Dice, place: usize) -> bool {
+    pub(super) fn strikes(&self, connection: u64, since_start: Duration, dice: Dice, place: usize) -> bool {
         let Some(turn) = connection.checked_sub(self.after).filter(|turn| *turn > 0) else { return false };
         self.first.is_none_or(|first| turn <= first)
             && self.during.is_none_or(|window| window.holds(since_start))

@@ -42,7 +42,7 @@ pub(super) const FAULTS: &[Definition] = &[
     Definition {
         name: "login-short-done",
         wire: "ERROR 18456 and the first four bytes of DONE, in a message that is ended properly",
-        incident: "a row count of four bytes where eight are due: a version mix-up of TDS 7.1 and 7.2, or a cut",
+        incident: "a gateway that counts the length of its answer wrong",
         act: |_, stage| at_login(stage, reply::short_done),
         ..TEMPLATE
     },
