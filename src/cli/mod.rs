@@ -5,6 +5,7 @@
 mod args;
 mod exit;
 mod failure;
+mod faults;
 mod logging;
 mod named;
 mod outputs;

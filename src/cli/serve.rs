@@ -13,7 +13,7 @@ use super::named::named;
 use super::outputs::print;
 use super::secret::PasswordArgs;
 use super::signals::{self, Signals};
-use crate::fault::FaultSpec;
+use crate::fault::{self, FaultSpec};
 use crate::server::{self, CloseMode, Config, ErrorLog, Login, Ready, Served, Server};
 
 const EXAMPLES: &str = "\
@@ -23,15 +23,9 @@ Examples:
   closewait serve --login app --password-env PW       accept this login alone
   closewait serve --fault login-4060 --close abortive
 
-Faults:
-  none                       a good server
-  connect-end                the connection is ended as soon as it is accepted
-  connect-no-reply           it is accepted and read, and nothing is said
-  login-NUMBER               the login is refused with this error: 18456 (wrong password), 18486 (locked out), 18487
-                             (expired), 18488 (must change), 18470 (disabled), 18452, 18401, 18461, 4060 (no such
-                             database), 4064, 40613 (unavailable), 40501 (busy), 40197, 10928, 10929, 42108, ...
-  login-18456-state-N        with this true state in the error log; the client always sees state 1
-  ...:end=close|hold|reset   how the connection ends then     ...:p=0.2   the share of connections that it strikes
+Faults: none (a good server), slow, and PHASE-WHAT for the phases connect, prelogin, tls, strict, login and session, such as
+login-18456, login-4060:end=hold or login-stall:for=30s,p=0.2; --list-faults tells what each does, which incident it stands
+for, and how a correct client ends.
 
 On success it answers SELECT 1, SELECT @@VERSION and SELECT @@SPID; anything else gets an ordinary error. Plain TDS only.";
 
@@ -46,6 +40,10 @@ pub(super) struct ServeArgs {
     /// What goes wrong; `none` serves [default: login-18456, or none with --login]
     #[arg(long, value_name = "NAME")]
     fault: Vec<FaultSpec>,
+
+    /// Print every fault: what it does, the incident it stands for, how a correct client ends
+    #[arg(long, exclusive = true)]
+    list_faults: bool,
 
     /// The one user whose login is accepted; any other credentials get 18456
     #[arg(long, value_name = "USER", help_heading = "Login")]
@@ -89,6 +87,7 @@ impl ServeArgs {
             ([], Some(_)) => vec!["none".parse().expect("`none` is a known fault")],
             (faults, _) => faults.to_vec(),
         };
+        fault::check_together(&faults).context("take these faults together").map_err(Failure::usage)?;
         Ok(Config {
             faults,
             close: self.close.unwrap_or(CloseMode::Orderly),
@@ -105,6 +104,10 @@ impl ServeArgs {
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+    if args.list_faults {
+        print(&super::faults::page())?;
+        return Ok(Exit::Passed);
+    }
     let config = args.config()?;
     crate::host::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

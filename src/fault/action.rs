@@ -1,15 +1,83 @@
 //! What a fault is asked, and what it may answer.
 
+use std::net::SocketAddr;
+
+use super::{Refusal, Script};
 use crate::record::named_enum;
-use crate::tds::{Login7, ServerMessage};
+use crate::tds::{Encryption, Login7, PacketType, Prelogin, TdsVersion, Token, packets};
+use crate::units::Span;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy)]
 pub enum Stage<'a> {
     /// It was accepted; nothing was read.
     Accepted,
+    /// A PRELOGIN has come.
+    Prelogin {
+        /// What the client sent.
+        asked: &'a Prelogin<'a>,
+        /// What a good server would answer.
+        reply: &'a Prelogin<'a>,
+    },
+    /// A ClientHello has come.
+    Handshake {
+        /// Whether TLS came first (TDS 8.0); otherwise its records travel in PRELOGIN packets.
+        strict: bool,
+    },
     /// A login has come, and its credentials are good.
-    Login(&'a Login7),
+    Login(&'a LoginStage<'a>),
+    /// A request of a session has come.
+    Request {
+        /// Counts the session's requests from 1.
+        number: u64,
+        /// How the session is spoken with.
+        dialect: Dialect<'a>,
+    },
+}
+
+/// What a login is answered with.
+#[derive(Debug, Clone, Copy)]
+pub struct LoginStage<'a> {
+    /// The login.
+    pub login: &'a Login7,
+    /// How its client is spoken with.
+    pub dialect: Dialect<'a>,
+    /// The server's own address, as this client reached it.
+    pub address: SocketAddr,
+}
+
+/// How a client is spoken with: what every reply to it is encoded by.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect<'a> {
+    /// The TDS version.
+    pub version: TdsVersion,
+    /// The session's id.
+    pub spid: u16,
+    /// The size of packets.
+    pub packet_size: usize,
+    /// The server's name in ERROR and INFO tokens.
+    pub server: &'a str,
+}
+
+impl Dialect<'_> {
+    /// The packets of a reply.
+    #[must_use]
+    pub fn reply(&self, tokens: &[Token]) -> Vec<u8> {
+        self.packets(&Token::encode_all(tokens, self.version))
+    }
+
+    /// The packets of a reply of these bytes.
+    #[must_use]
+    pub fn packets(&self, payload: &[u8]) -> Vec<u8> {
+        packets(PacketType::REPLY, self.spid, self.packet_size, payload)
+    }
+
+    /// The answer to a refused login: an ERROR each, and DONE; then the end.
+    #[must_use]
+    pub fn refuse(&self, refusals: Vec<Refusal>) -> Script {
+        let bytes = self.reply(&super::script::refused(&refusals, self.server));
+        Script::send(bytes).refusing(refusals)
+    }
 }
 
 /// What the server is to do.
@@ -17,43 +85,31 @@ pub enum Stage<'a> {
 pub enum Action {
     /// As a good server.
     Proceed,
-    /// Say no more, and end the connection.
-    End,
-    /// Read, and say nothing, until the client ends the connection.
-    Ignore,
-    /// Refuse the login.
-    Refuse(Refusal),
+    /// As a good server, but so much later; it adds to what other faults want.
+    Delay(Span),
+    /// To answer the PRELOGIN with this ENCRYPTION, and to go on as a server that means it.
+    Encrypt(Encryption),
+    /// To show another certificate, and else to do as a good server.
+    Present(Certificate),
+    /// This in place of the good reply.
+    Instead(Script),
 }
 
-/// A refused login: one ERROR and DONE on the wire, another state in the error log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The error's number.
-    pub number: u32,
-    /// The state that the client is told.
-    pub wire_state: u8,
-    /// The true state, for the error log.
-    pub state: u8,
-    /// The class.
-    pub class: u8,
-    /// The text, its placeholders filled.
-    pub text: String,
+impl From<Script> for Action {
+    fn from(script: Script) -> Self {
+        Self::Instead(script)
+    }
 }
 
-impl Refusal {
-    /// The ERROR token of a server of this name.
-    #[must_use]
-    pub fn message(&self, server: &str) -> ServerMessage {
-        ServerMessage {
-            // Every number of the catalogue is far below 2^31.
-            number: i32::try_from(self.number).unwrap_or(i32::MAX),
-            state: self.wire_state,
-            class: self.class,
-            text: self.text.clone(),
-            server: server.to_owned(),
-            procedure: String::new(),
-            line: 1,
-        }
+named_enum! {
+    /// A certificate that a client must refuse.
+    pub enum Certificate {
+        /// Signed by nobody that the client knows.
+        Untrusted = "untrusted",
+        /// Its time is over.
+        Expired = "expired",
+        /// It names another host.
+        WrongName = "wrong-name",
     }
 }
 

@@ -1,25 +1,44 @@
 //! What may go wrong with a login, where and how often: values that return an [`Action`], and nothing that acts.
 //!
-//! A fault is asked at each [`Stage`] of a connection and answers what the server is to do there; the first of several
-//! that answers anything but [`Action::Proceed`] wins. A file a fault, its test beside it. The choice not taken: faults
-//! as wrappers of the stream, which know bytes and no logins.
+//! Which faults strike a connection is decided once, at accept ([`Struck`]); those are asked at each [`Stage`] of it
+//! what the server is to do there ([`ask`]). A file a phase, in which every fault is one value: its bytes and
+//! its texts side by side, its test below. The choice not taken: faults as wrappers of the stream, which know bytes and
+//! no logins.
 
 mod action;
+mod ask;
 mod catalogue;
 mod connect;
+mod definition;
 mod dice;
 mod kind;
+mod list;
 mod login;
+mod parameters;
+mod prelogin;
+mod schedule;
+mod script;
+mod session;
+mod slow;
 mod spec;
+#[cfg(test)]
+mod testbed;
+mod tls;
 
-pub use action::{Action, End, Refusal, Stage};
+pub use action::{Action, Certificate, Dialect, End, LoginStage, Stage};
+pub use ask::{Asked, Struck, ask, check_together};
 pub use catalogue::{CATALOGUE, ServerError, server_error};
+pub use definition::Phase;
 pub use dice::Dice;
-pub use kind::Fault;
+pub use kind::{Fault, ListenerFault};
+pub use list::{Entry, list};
 pub use login::LoginError;
+pub use parameters::{Key, Take};
+pub use schedule::Window;
+pub use script::{Refusal, Script, Step, Then};
 pub use spec::FaultSpec;
 
-/// Why a text is no fault; completes "failed to read the fault ...".
+/// Why a text is no fault, or faults do not go together; completes "failed to read the fault ...".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,7 +49,7 @@ pub enum Error {
         name: String,
         /// The known name that is nearest to it, if one is near.
         nearest: Option<String>,
-        /// Every known name.
+        /// Every known name, or those of its phase.
         known: String,
     },
     /// The error's number has no such state.
@@ -43,13 +62,33 @@ pub enum Error {
         /// The known ones.
         known: String,
     },
-    /// A parameter is unknown, repeated, or has no value.
-    #[error("`{parameter}` in `{text}` is no parameter; known are end=close|hold|reset and p=0.2")]
+    /// A parameter is unknown, repeated, senseless, or has a wrong value.
+    #[error("`{parameter}` in `{text}`: {problem}; it takes {known}")]
     Parameter {
         /// The whole text.
         text: String,
         /// The part that is wrong.
         parameter: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What the fault takes.
+        known: String,
+    },
+    /// A fault of the whole listener stands beside another.
+    #[error("`{name}` belongs to the whole listener and stands alone, and `{other}` stands beside it")]
+    NotAlone {
+        /// The listener's.
+        name: String,
+        /// The other one.
+        other: String,
+    },
+    /// There are too many.
+    #[error("{count} faults are too many for one server; it takes {most}")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
     },
 }
 

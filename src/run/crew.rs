@@ -66,7 +66,7 @@ fn pile(close: Close) -> u64 {
 /// both.
 pub(super) fn ports_bound(arm: &Arm) -> bool {
     let resets = matches!(arm.server_close, CloseMode::Unread | CloseMode::Abortive)
-        || arm.faults.iter().any(|fault| fault.end == Some(End::Reset));
+        || arm.faults.iter().any(|fault| fault.end() == Some(End::Reset));
     !resets && ![arm.close, arm.close_logged_in].contains(&Close::Half)
 }
 

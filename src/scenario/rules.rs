@@ -4,6 +4,7 @@ use super::Placed;
 use super::problem::Problem;
 use super::setting::SandboxChoice;
 use super::spec::Settings;
+use crate::fault;
 use crate::load::{Arrivals, Retry};
 use crate::sandbox::Level;
 use crate::units::Span;
@@ -27,7 +28,7 @@ pub(super) struct Plan<'a> {
 /// Every contradiction of an arm's settings.
 pub(super) fn check(plan: &Plan<'_>, problems: &mut Vec<Problem>) {
     problems.extend(
-        [load_has_an_end(plan), arrivals(plan), retry(plan), whole_seconds(plan), some_fault(plan)]
+        [load_has_an_end(plan), arrivals(plan), retry(plan), whole_seconds(plan), some_fault(plan), together(plan)]
             .into_iter()
             .flatten(),
     );
@@ -90,6 +91,12 @@ fn whole_seconds(plan: &Plan<'_>) -> Option<Problem> {
 fn some_fault(plan: &Plan<'_>) -> Option<Problem> {
     let Placed { value, span } = plan.settings.faults.as_ref()?;
     value.is_empty().then(|| Problem::new(span.clone(), "an empty list of faults").hint("a good server is [\"none\"]"))
+}
+
+fn together(plan: &Plan<'_>) -> Option<Problem> {
+    let Placed { value, span } = plan.settings.faults.as_ref()?;
+    let error = fault::check_together(value).err()?;
+    Some(Problem::new(span.clone(), error.to_string()).hint("an arm of its own for each"))
 }
 
 fn embedded_only(plan: &Plan<'_>) -> Vec<Problem> {
@@ -156,6 +163,7 @@ mod tests {
             ("retry = { pool_blocking = { first = \"2s\", most = \"1s\" } }", "shorter than the first"),
             ("tcp_fin_timeout = \"1500ms\"", "whole seconds"),
             ("faults = []", "empty list"),
+            ("faults = [\"connect-refuse\", \"login-18456\"]", "the whole listener"),
             ("sandbox = \"none\"\ntcp_fin_timeout = \"1s\"", "cannot be set"),
             ("sandbox = \"port-range\"\ntcp_tw_reuse = 0", "cannot be set"),
         ] {

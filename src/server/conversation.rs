@@ -1,6 +1,6 @@
 //! One connection, from accept to its end.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,9 +12,11 @@ use super::answers::SERVER;
 use super::logbook::Logbook;
 use super::session::Session;
 use super::{CloseMode, Config, Observer, ending, features, session};
-use crate::fault::{Action, Dice, LoginError, Refusal, Stage, server_error};
+use crate::fault::{
+    Action, Dialect, Dice, LoginError, LoginStage, Refusal, Script, Stage, Step, Struck, Then, ask, server_error,
+};
 use crate::tds::{
-    Done, Encryption, HEADER_LEN, Header, LegacyLogin, Login7, Message, PacketType, Prelogin, TdsVersion, Token,
+    Encryption, HEADER_LEN, Header, LegacyLogin, Login7, Message, PacketType, Prelogin, TdsVersion, Token,
 };
 use crate::wire::{self, Audience, Connection, LoginFailure, Stamp, network_failure};
 
@@ -24,6 +26,8 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) observer: Observer,
     pub(super) log: Option<Logbook>,
+    /// When the server began to listen.
+    pub(super) started: tokio::time::Instant,
 }
 
 /// Where a conversation leaves its connection.
@@ -42,9 +46,12 @@ enum Outcome {
 pub(super) async fn converse(shared: Arc<Shared>, stream: TcpStream, client: IpAddr, number: u64) {
     // Session ids of users begin at 51 and stay below 32,768.
     let spid = 51 + u16::try_from(number % 32_000).unwrap_or(0);
+    let Ok(address) = stream.local_addr() else { return };
+    let dice = Dice::new(shared.config.seed, number);
     let mut talk = Talk {
         connection: Connection::new(stream, spid),
-        dice: Dice::new(shared.config.seed, number),
+        struck: Struck::decide(&shared.config.faults, number, shared.started.elapsed(), dice),
+        address,
         client,
         shared: &shared,
     };
@@ -84,23 +91,21 @@ pub(super) async fn converse(shared: Arc<Shared>, stream: TcpStream, client: IpA
 /// A connection that is not yet logged in.
 struct Talk<'a> {
     connection: Connection<TcpStream>,
-    dice: Dice,
+    struck: Struck,
+    /// This end's address.
+    address: SocketAddr,
     client: IpAddr,
     shared: &'a Shared,
 }
 
 impl Talk<'_> {
     async fn login(&mut self) -> Outcome {
-        match self.fault(&Stage::Accepted) {
-            (Action::End, mode) => {
-                if mode == CloseMode::Unread {
-                    // There must be something to leave unread.
-                    let _ = self.connection.stream().readable().await;
-                }
-                return Outcome::Over(mode);
+        if let Some((script, mode)) = self.fault(&Stage::Accepted) {
+            if script.steps.is_empty() && script.then == Then::End && mode == CloseMode::Unread {
+                // There must be something to leave unread.
+                let _ = self.connection.stream().readable().await;
             }
-            (Action::Ignore, _) => return Outcome::Silence,
-            (Action::Proceed | Action::Refuse(_), _) => {}
+            return self.play(script, mode).await;
         }
         match self.exchange().await {
             Ok(outcome) => outcome,
@@ -175,15 +180,13 @@ impl Talk<'_> {
     async fn decide(&mut self, payload: &[u8]) -> Result<Outcome, Failure> {
         let login = Login7::decode(payload).map_err(|_| Failure::Malformed(17832))?;
         let version = TdsVersion::negotiate(login.tds_version, false).ok_or(Failure::Malformed(17832))?;
+        let stage = self.stage(&login, version);
         let by_kind = features::refused_by_kind(&login).and_then(|(number, state)| LoginError::new(number, state));
         if let Some(refusal) = by_kind.map(|error| error.refusal(&login)).or_else(|| self.check(&login)) {
-            return self.refuse(&refusal, version, self.shared.config.close).await;
+            return Ok(self.play(stage.dialect.refuse(vec![refusal]), self.shared.config.close).await);
         }
-        match self.fault(&Stage::Login(&login)) {
-            (Action::Refuse(refusal), mode) => return self.refuse(&refusal, version, mode).await,
-            (Action::End, mode) => return Ok(Outcome::Over(mode)),
-            (Action::Ignore, _) => return Ok(Outcome::Silence),
-            (Action::Proceed, _) => {}
+        if let Some((script, mode)) = self.fault(&Stage::Login(&stage)) {
+            return Ok(self.play(script, mode).await);
         }
         let session = Session::new(&login, self.connection.spid());
         let packet_size = session::packet_size(login.packet_size);
@@ -208,33 +211,79 @@ impl Talk<'_> {
         LoginError::new(LoginError::LOGIN_FAILED, Some(state)).map(|error| error.refusal(login))
     }
 
-    /// One message with ERROR and DONE, in one write; the close follows at once.
+    /// How this login's client is spoken with.
+    fn stage<'b>(&self, login: &'b Login7, version: TdsVersion) -> LoginStage<'b> {
+        let packet_size = 4096;
+        let dialect = Dialect { version, spid: self.connection.spid(), packet_size, server: SERVER };
+        LoginStage { login, dialect, address: self.address }
+    }
+
+    /// What a fault sends in place of a good reply; a refusal in one write, and the close at once behind it.
     ///
     /// Where the server is to close first, it must: a client that is woken by the answer and closes before the server has
     /// the processor again would close first, and have TIME_WAIT on its own side. So the answer is corked, and leaves
     /// together with the FIN.
-    async fn refuse(&mut self, refusal: &Refusal, version: TdsVersion, mode: CloseMode) -> Result<Outcome, Failure> {
-        self.shared.observer.refused(refusal.number, refusal.state);
-        tracing::debug!(number = refusal.number, state = refusal.state, "login refused");
-        self.log_refusal(refusal);
-        if matches!(mode, CloseMode::Orderly | CloseMode::Shutdown) {
+    async fn play(&mut self, script: Script, mode: CloseMode) -> Outcome {
+        for refusal in &script.refusals {
+            self.shared.observer.refused(refusal.number, refusal.state);
+            tracing::debug!(number = refusal.number, state = refusal.state, "login refused");
+            self.log_refusal(refusal);
+        }
+        let at_once = script.then == Then::End && matches!(script.steps.as_slice(), [Step::Send(_)]);
+        if at_once && matches!(mode, CloseMode::Orderly | CloseMode::Shutdown) {
             // It fails on no socket that is open; without it the answer just leaves a little earlier.
             let _ = SockRef::from(self.connection.stream()).set_tcp_cork(true);
         }
-        let tokens = [Token::Error(refusal.message(SERVER)), Token::Done(Done::of(Done::ERROR))];
-        self.connection.write_message(PacketType::REPLY, &Token::encode_all(&tokens, version)).await?;
-        Ok(Outcome::Over(mode))
+        for step in &script.steps {
+            if self.step(step).await.is_err() {
+                return Outcome::Gone;
+            }
+        }
+        match script.then {
+            Then::End => Outcome::Over(mode),
+            Then::Silence | Then::Proceed => Outcome::Silence,
+        }
+    }
+
+    async fn step(&self, step: &Step) -> std::io::Result<()> {
+        match step {
+            Step::Send(bytes) => self.send(bytes).await,
+            Step::Repeat { bytes, every } => loop {
+                self.send(bytes).await?;
+                tokio::time::sleep(every.0).await;
+            },
+            Step::Wait(span) => {
+                tokio::time::sleep(span.0).await;
+                Ok(())
+            }
+            // They want the good reply's bytes, which nobody has here.
+            Step::Whole | Step::Half | Step::Drip(_) => Ok(()),
+        }
+    }
+
+    /// Bytes that are packets already.
+    async fn send(&self, mut bytes: &[u8]) -> std::io::Result<()> {
+        let stream = self.connection.stream();
+        while !bytes.is_empty() {
+            stream.writable().await?;
+            match stream.try_write(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The first fault that has something to do, and how the connection is to end after it.
-    fn fault(&self, stage: &Stage<'_>) -> (Action, CloseMode) {
-        for (place, spec) in self.shared.config.faults.iter().enumerate() {
-            let action = spec.act(stage, self.dice, place);
-            if action != Action::Proceed {
-                return (action, spec.end.map_or(self.shared.config.close, CloseMode::from));
-            }
+    fn fault(&self, stage: &Stage<'_>) -> Option<(Script, CloseMode)> {
+        let asked = ask(&self.shared.config.faults, self.struck, stage);
+        let end = asked.by.and_then(|spec| spec.end());
+        let mode = end.map_or(self.shared.config.close, CloseMode::from);
+        match asked.action {
+            Action::Instead(script) => Some((script, mode)),
+            Action::Proceed | Action::Delay(_) | Action::Encrypt(_) | Action::Present(_) => None,
         }
-        (Action::Proceed, self.shared.config.close)
     }
 
     fn log_refusal(&self, refusal: &Refusal) {

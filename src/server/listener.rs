@@ -48,7 +48,11 @@ impl Server {
         let (listener, address) = listen().map_err(|source| Error::Listen { address, source })?;
         let observer = Observer::default();
         let log = config.error_log.as_ref().map(|log| Logbook::open(log, observer.clone())).transpose()?;
-        Ok(Self { listener, address, shared: Arc::new(Shared { config, observer, log }) })
+        Ok(Self {
+            listener,
+            address,
+            shared: Arc::new(Shared { config, observer, log, started: tokio::time::Instant::now() }),
+        })
     }
 
     /// Where it listens.

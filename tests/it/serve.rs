@@ -174,6 +174,23 @@ fn what_serve_cannot_do_is_told_with_a_way_out() {
 }
 
 #[test]
+fn faults_are_listed_and_what_makes_no_sense_is_told() {
+    let listed = closewait(&["serve", "--list-faults"]).done().exits(0);
+    for name in ["connect-stall", "prelogin-cut", "tls-expired", "strict-alert", "login-40613", "session-later-end"] {
+        assert!(listed.stdout().contains(&format!("\n  {name}")), "{name}");
+    }
+    closewait(&["serve", "--fault", "connect-refuse", "--fault", "slow"]).done().exits(2).complains(&[
+        "connect-refuse",
+        "the whole listener",
+        "slow",
+    ]);
+    closewait(&["serve", "--fault", "login-stall:every=1s"])
+        .done()
+        .exits(2)
+        .complains(&["`every` means nothing to login-stall", "for=30s"]);
+}
+
+#[test]
 fn a_secret_is_in_no_result() {
     let server = serve(&[]);
     let arguments = [

@@ -1,7 +1,8 @@
 //! `login-NUMBER` and `login-NUMBER-state-N`: the login is refused with an error of the catalogue.
 
-use super::catalogue::{ServerError, server_error};
-use super::{Action, Refusal, Stage};
+use super::super::catalogue::{ServerError, server_error};
+use super::super::{Action, Refusal, Stage};
+use super::reply::at_login;
 use crate::tds::Login7;
 
 /// An error that ends a login, in one of its states.
@@ -24,6 +25,11 @@ impl LoginError {
     #[must_use]
     pub fn new(number: u32, state: Option<u8>) -> Option<Self> {
         server_error(number).map(|error| Self { error, state })
+    }
+
+    /// This error of the catalogue in its usual state.
+    pub(in super::super) const fn usual(error: &'static ServerError) -> Self {
+        Self { error, state: None }
     }
 
     /// The error's number.
@@ -52,11 +58,15 @@ impl LoginError {
         }
     }
 
-    pub(super) fn act(self, stage: &Stage<'_>) -> Action {
-        match stage {
-            Stage::Login(login) => Action::Refuse(self.refusal(login)),
-            Stage::Accepted => Action::Proceed,
-        }
+    /// What the catalogue has of it.
+    #[must_use]
+    pub const fn error(self) -> &'static ServerError {
+        self.error
+    }
+
+    /// One message with ERROR and DONE, as SQL Server has it; then the end.
+    pub(in super::super) fn act(self, stage: &Stage<'_>) -> Action {
+        at_login(stage, |login| login.dialect.refuse(vec![self.refusal(login.login)]))
     }
 }
 
@@ -93,12 +103,5 @@ mod tests {
             (0..=u8::MAX).filter(|state| crate::wire::reason(*state).is_some()).count(),
             LoginError::STATES.len() - 1
         );
-    }
-
-    #[test]
-    fn it_waits_for_the_login() {
-        let error = LoginError::new(4060, None).unwrap();
-        assert_eq!(error.act(&Stage::Accepted), Action::Proceed);
-        assert!(matches!(error.act(&Stage::Login(&login())), Action::Refuse(refusal) if refusal.number == 4060));
     }
 }
