@@ -100,8 +100,8 @@ CERTIFICATES = ("untrusted", "expired", "wrong-name")
 # A server's `--tls`, and the clients that it lets in, by what they ask for (FACTS: the matrix of MS-TDS 2.2.6.5). A
 # strict server knows nothing else; TLS first is taken wherever TLS is.
 LETS_IN = {
-    "off": ("not-supported", "off"),
-    "login": ("not-supported", "off", "on", "strict"),
+    "off": ("nothing", "not-supported", "off"),
+    "login": ("nothing", "not-supported", "off", "on", "strict"),
     "on": ("off", "on", "strict"),
     "strict": ("strict",),
 }

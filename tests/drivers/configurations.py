@@ -11,7 +11,8 @@ class Configuration:
     # Of the driver's own words: what CLOSEWAIT_TDS and CLOSEWAIT_ENCRYPT say to its client.
     tds: str
     encrypt: str
-    # What its PRELOGIN says for ENCRYPTION: `not-supported`, `off` (login packet only), `on`, or `strict` (TLS first).
+    # What its PRELOGIN was seen to say for ENCRYPTION: `not-supported`, `off` (login packet only), `on`; `strict` is TLS
+    # first, `nothing` a LOGIN7 without a PRELOGIN.
     asks: str
     # Whether it verifies the server's certificate against the one that the server wrote out.
     verifies: bool = False
@@ -56,13 +57,9 @@ def cargo_version(package):
     return ("cargo", "tree", "--manifest-path", "{here}/rust/Cargo.toml", "--offline", "--prefix", "none", "--depth", "0", "-p", package)
 
 
-def python_client(name, package=None):
-    client = "{clients}/%s_client.py" % name
-    return (PYTHON, client), ("{work}/venv/installed",), python_version(package or name)
-
-
-def _python(name, package, source, freetds=False):
-    return Driver(package, *python_client(name, package), source, freetds)
+def _python(client, package, source, freetds=False):
+    command = (PYTHON, "{clients}/%s_client.py" % client)
+    return Driver(package, command, ("{work}/venv/installed",), python_version(package), source, freetds)
 
 
 DRIVERS = {
@@ -127,7 +124,7 @@ DRIVERS = {
             "PDO_DBLIB",
             ("php", "{clients}/pdo_dblib_client.php"),
             ("php", "/etc/php/*/cli/conf.d/*pdo_dblib.ini"),
-            debian_version("php8.2-sybase"),
+            ("php", "-r", "echo PHP_VERSION;"),
             "Debian php-sybase (FreeTDS)",
             freetds=True,
         ),
@@ -149,8 +146,8 @@ DRIVERS = {
     )
 }
 
-# FreeTDS' words for encryption, and what its PRELOGIN says then.
-FREETDS = (("off", "off"), ("request", "on"), ("require", "on"))
+# FreeTDS' words for encryption, and what its PRELOGIN was seen to say then.
+FREETDS = (("off", "not-supported"), ("request", "off"), ("require", "on"))
 
 
 def _freetds(driver, versions, newest="7.4"):
@@ -181,21 +178,22 @@ CONFIGURATIONS = (
     *(Configuration("tedious", tds, "false", "not-supported", role="plain" if tds == "7_4" else "") for tds in ("7_1", "7_2", "7_3_A", "7_4")),
     Configuration("tedious", "7_4", "true", "on", role="tls"),
     Configuration("tedious", "7_4", "true", "on", verifies=True, role="tls-verified"),
-    Configuration("tedious", "8.0", "strict", "strict", verifies=True, role="strict"),
+    Configuration("tedious", "7_4", "strict", "strict", verifies=True, role="strict"),
+    Configuration("tedious", "8_0", "strict", "strict", verifies=True),
     Configuration("tiberius", "7.4", "not-supported", "not-supported", role="plain"),
     Configuration("tiberius", "7.4", "off", "off"),
     Configuration("tiberius", "7.4", "on", "on"),
     Configuration("tiberius", "7.4", "required", "on", role="tls"),
     Configuration("tiberius", "7.4", "required", "on", verifies=True, role="tls-verified"),
-    Configuration("tiberius", "8.0", "strict", "strict", verifies=True, role="strict"),
+    Configuration("tiberius", "7.4", "strict", "strict", verifies=True, role="strict"),
     Configuration("mssql-client", "7.4", "no-tls", "not-supported", role="plain"),
     Configuration("mssql-client", "7.4", "false", "off"),
     Configuration("mssql-client", "7.4", "true", "on", role="tls"),
     Configuration("mssql-client", "7.4", "true", "on", verifies=True, role="tls-verified"),
     Configuration("mssql-client", "8.0", "strict", "strict", verifies=True, role="strict"),
-    Configuration("jTDS", "7.0", "off", "not-supported"),
-    Configuration("jTDS", "8.0", "off", "not-supported", role="plain"),
-    Configuration("jTDS", "8.0", "request", "on"),
+    Configuration("jTDS", "7.0", "off", "nothing"),
+    Configuration("jTDS", "8.0", "off", "nothing", role="plain"),
+    Configuration("jTDS", "8.0", "request", "off"),
     Configuration("jTDS", "8.0", "require", "on", role="tls"),
     Configuration("jTDS", "8.0", "authenticate", "on", verifies=True, role="tls-verified"),
     Configuration("go-mssqldb", "7.4", "disable", "not-supported", role="plain"),

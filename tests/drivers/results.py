@@ -86,7 +86,7 @@ def versions(work):
     rows = []
     for driver in DRIVERS.values():
         command = [play.filled(word, work) for word in driver.version]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[0].strip()
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[0].split()[-1]
         rows.append([driver.name, told, driver.source])
     return table(["driver", "version", "from"], rows)
 

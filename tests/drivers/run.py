@@ -23,6 +23,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,7 +52,10 @@ def arguments():
     parser.add_argument("--out", type=Path, help="every case with the driver's own words, a JSON document a line")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md when everything passed")
     parser.add_argument("--check", action="store_true", help="fail when RESULTS.md is stale")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.write and (options.only or options.sample is not None):
+        parser.error("--write needs every case: without --only and --sample")
+    return options
 
 
 def main():
@@ -118,7 +122,7 @@ class Suite:
         chosen = [case for case in chosen if case.configuration.driver not in absent]
         if not self.speaks_tls:
             told = [case for case in chosen if case.tls or case.configuration.asks in ("on", "strict")]
-            self.skipped.extend("%s: %s: the server has no --tls" % (case.configuration.name, case.name) for case in told)
+            self.skipped.extend("%s: the server has no --tls" % case.configuration.name for case in told)
             chosen = [case for case in chosen if case not in told]
         if self.options.only:
             chosen = [
@@ -141,7 +145,7 @@ class Suite:
     def judge(self, played):
         case = played.case
         if played.outcome is None:
-            self.skipped.append("%s: %s: %s" % (case.configuration.name, case.name, played.said))
+            self.skipped.append("%s: the server does not take it: %s" % (case.name, played.said.splitlines()[0]))
             return
         self.played.append(played)
         expected = self.expectations.of(case)
@@ -157,9 +161,9 @@ class Suite:
             print(stanza(case, played.outcome, said), file=sys.stderr)
 
     def finish(self, seconds):
-        for line in self.skipped:
-            print("skipped: " + line)
-        if self.options.none_missing:
+        for line, times in sorted(Counter(self.skipped).items()):
+            print("skipped: %s (%d)" % (line, times))
+        if self.options.none_missing or self.options.write:
             self.failures.extend("skipped: " + line for line in self.skipped)
         for line in self.failures:
             print("failed: " + line)

@@ -1,8 +1,10 @@
 """mssql-python: Microsoft's ODBC Driver 18 in a wheel.
 
-A server's error comes without its number, in the text of the SQLSTATE's exception. With ServerCertificate the driver
-compares the certificate itself, and no name.
+A server's error comes without its number, in the text of the SQLSTATE's exception. Strict, the driver compares the
+server's certificate with ServerCertificate; otherwise it asks OpenSSL's own CA file, and knows DNS names only.
 """
+
+import os
 
 import mssql_python
 
@@ -20,8 +22,11 @@ def select_one(to):
         # Else it waits 10 s and logs in once more when a session breaks.
         "ConnectRetryCount": "0",
     }
-    if to.certificate:
+    if to.certificate and to.encrypt == "Strict":
         words["ServerCertificate"] = to.certificate
+    elif to.certificate:
+        os.environ["SSL_CERT_FILE"] = to.certificate
+        words["HostnameInCertificate"] = "localhost"
     else:
         words["TrustServerCertificate"] = "yes"
     connection = mssql_python.connect(";".join("%s=%s" % word for word in words.items()), timeout=TIMEOUT)

@@ -11,13 +11,11 @@ def select_one(to):
     pyodbc.pooling = False
     words = {
         "DRIVER": "{FreeTDS}",
-        "SERVER": to.host,
-        "PORT": to.port,
+        # Its section of freetds.conf has the rest; with SERVER and PORT no CA file would be read.
+        "SERVERNAME": "closewait",
         "DATABASE": to.database,
         "UID": to.user,
         "PWD": to.password,
-        "TDS_Version": to.tds,
-        "Encryption": to.encrypt,
     }
     connection = pyodbc.connect(";".join("%s=%s" % word for word in words.items()), timeout=TIMEOUT)
     connection.timeout = TIMEOUT

@@ -20,7 +20,7 @@ def select_one(to):
         tds_version=VERSIONS[to.tds],
         cafile=None if to.encrypt == "none" else to.certificate,
         enc_login_only=to.encrypt == "login",
-        # Its check knows DNS names only, and this server is an address.
+        # Its check of the name fails with any certificate: pyOpenSSL has no X509.get_extension any more.
         validate_host=False,
         login_timeout=TIMEOUT,
         timeout=TIMEOUT,
