@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -87,14 +88,20 @@ class Suite:
         started = time.monotonic()
         self.check_the_grid()
         chosen = self.choose()
-        with open(self.options.out or os.devnull, "w", encoding="utf-8") as out, ThreadPoolExecutor(self.options.jobs) as pool:
-            waiting = [pool.submit(self.play_in_time, case, started) for case in chosen]
-            for done, future in enumerate(as_completed(waiting), 1):
-                played = future.result()
-                self.judge(played)
-                out.write(json.dumps(document(played)) + "\n")
-                if done % 50 == 0 or done == len(waiting):
-                    print("%d of %d played, %d failed, %d s" % (done, len(waiting), len(self.failures), time.monotonic() - started), flush=True)
+        pool = ThreadPoolExecutor(self.options.jobs)
+        waiting = [pool.submit(self.play_in_time, case, started) for case in chosen]
+        try:
+            with open(self.options.out or os.devnull, "w", encoding="utf-8") as out:
+                for done, future in enumerate(as_completed(waiting), 1):
+                    played = future.result()
+                    self.judge(played)
+                    out.write(json.dumps(document(played)) + "\n")
+                    if done % 50 == 0 or done == len(waiting):
+                        seconds = time.monotonic() - started
+                        print("%d of %d played, %d failed, %d s" % (done, len(waiting), len(self.failures), seconds), flush=True)
+        finally:
+            # A case that runs is played to its end, so that its server and client are gone too.
+            pool.shutdown(cancel_futures=True)
         return self.finish(time.monotonic() - started)
 
     def check_the_grid(self):
@@ -183,4 +190,6 @@ def document(played):
 
 
 if __name__ == "__main__":
+    # As after Ctrl-C: what was started is ended first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

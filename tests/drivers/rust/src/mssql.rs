@@ -18,8 +18,11 @@ pub(crate) async fn select_one(settings: &Settings) -> Result<i64, Failure> {
 }
 
 async fn answer(settings: &Settings) -> Result<i64, Error> {
-    let timeouts =
-        TimeoutConfig::new().connect_timeout(TIMEOUT).tls_timeout(TIMEOUT).login_timeout(TIMEOUT).command_timeout(TIMEOUT);
+    let timeouts = TimeoutConfig::new()
+        .connect_timeout(TIMEOUT)
+        .tls_timeout(TIMEOUT)
+        .login_timeout(TIMEOUT)
+        .command_timeout(TIMEOUT);
     let mut config = Config::new()
         .host(&settings.host)
         .port(settings.port)
