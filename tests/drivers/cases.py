@@ -4,7 +4,7 @@ A rule is an outcome, or several that are all correct. What one driver does diff
 here. The choice not taken: a rule for each driver, which would call whatever happens correct.
 """
 
-import json
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -164,9 +164,10 @@ def known_faults():
 
 def listed_faults(program):
     """The names that the server lists itself; none when it cannot."""
-    run = subprocess.run([program, "serve", "--list-faults", "--json"], capture_output=True, text=True, timeout=60)
-    if run.returncode != 0:
-        return None
-    listed = json.loads(run.stdout)
-    listed = listed.get("faults", []) if isinstance(listed, dict) else listed
-    return [one if isinstance(one, str) else one["name"] for one in listed]
+    run = subprocess.run([program, "serve", "--list-faults"], capture_output=True, text=True, timeout=60)
+    return names_of(run.stdout) if run.returncode == 0 else None
+
+
+def names_of(page):
+    """The names of the faults on the page: each on a line of its own, indented by two."""
+    return re.findall(r"^  ([a-z]+(?:-[a-z0-9]+)*)(?:  \(.*\))?$", page, re.MULTILINE)

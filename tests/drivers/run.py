@@ -108,7 +108,7 @@ class Suite:
         """Every fault that the server lists has a rule here, and the other way round."""
         listed = cases.listed_faults(self.options.program)
         if listed is None:
-            self.skipped.append("the server's list of faults: it has no --list-faults --json")
+            self.skipped.append("the server's list of faults: it has no --list-faults")
             return
         known = cases.known_faults() | {"none"}
         for name in sorted(set(listed) - known):
@@ -127,15 +127,15 @@ class Suite:
         for name, lacks in absent.items():
             self.skipped.append("driver %s: missing %s" % (name, lacks))
         chosen = [case for case in chosen if case.configuration.driver not in absent]
-        if not self.speaks_tls:
-            told = [case for case in chosen if case.tls or case.configuration.asks in ("on", "strict")]
-            self.skipped.extend("%s: the server has no --tls" % case.configuration.name for case in told)
-            chosen = [case for case in chosen if case not in told]
         if self.options.only:
             chosen = [
                 case for case in chosen
                 if any(fnmatchcase("%s:%s" % (case.configuration.name, case.name), one) for one in self.options.only)
             ]
+        if not self.speaks_tls:
+            told = [case for case in chosen if case.tls or case.configuration.asks in ("on", "strict")]
+            self.skipped.extend("%s: the server has no --tls" % case.configuration.name for case in told)
+            chosen = [case for case in chosen if case not in told]
         if self.options.sample is not None:
             always = [case for case in chosen if case.tls is None and case.fault in ("none", "login-18456")]
             rest = [case for case in chosen if case not in always]
@@ -152,7 +152,7 @@ class Suite:
     def judge(self, played):
         case = played.case
         if played.outcome is None:
-            self.skipped.append("%s: the server does not take it: %s" % (case.name, played.said.splitlines()[0]))
+            self.skipped.append("%s: the server does not take it: %s" % (case.name, played.said.splitlines()[0][:120]))
             return
         self.played.append(played)
         expected = self.expectations.of(case)

@@ -10,7 +10,7 @@ from unittest import mock
 
 import configurations
 import play
-from cases import Case, all_cases
+from cases import Case, all_cases, names_of
 from expectations import Expectations
 
 PLAIN = configurations.representatives("plain")[0]
@@ -80,6 +80,11 @@ class Tables(unittest.TestCase):
             for word in driver.command:
                 place = play.filled(word, "nowhere")
                 self.assertTrue(not word.startswith("{clients}") or os.path.exists(place), place)
+
+    def test_the_servers_list_of_faults_is_read(self):
+        page = "A fault is written NAME\n\nCONNECT: before anything is read\n\n  connect-stall  (the login is never over)\n"
+        page += "    wire        the SYN is\n                not answered\n\n  login-18456\n    parameters  none\n"
+        self.assertEqual(names_of(page), ["connect-stall", "login-18456"])
 
     def test_an_exception_that_nothing_meets_is_told(self):
         with tempfile.TemporaryDirectory() as scratch:
