@@ -84,7 +84,8 @@ def client(case, address, work, scratch, certificate):
         answer = json.loads(out.decode().strip().splitlines()[-1])
     except (ValueError, IndexError):
         text = (out + err).decode(errors="replace")[-2000:]
-        return "crash", {"text": "exit code %d: %s" % (process.returncode, text)}
+        # A process that just ends has lost its login: neither a row nor an error came of it.
+        return "crash" if process.returncode else "no answer", {"text": "exit code %d: %s" % (process.returncode, text)}
     return outcome(case, answer), answer
 
 

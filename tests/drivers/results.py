@@ -20,7 +20,8 @@ HEAD = """# What real drivers make of `closewait serve`
 Made by `tests/drivers/run.py --write`; do not edit. Every cell was played, with login and query timeouts of 3 s: one
 client process, one server of its own. A number means that the driver told this error's number and the server's text;
 `row` that it got its row; `error` that it told an error of its own within 10 s, and closed. `late`: after 10 s. `hang`:
-not at all within 20 s. `text only`: the server's text without its number. Where a driver does other than a correct one
+not at all within 20 s. `crash`: its process died; `no answer`: its process ended as if all were well, without a row or an
+error. `text only`: the server's text without its number. Where a driver does other than a correct one
 would, a footnote says what.
 """
 

@@ -55,6 +55,7 @@ class Clients(unittest.TestCase):
         line = '{"result": "row", "value": 1, "seconds": 0.1}'
         self.assertEqual(self.played("print('noise'); print('''%s''')" % line)[0], "row")
         self.assertEqual(self.played("raise SystemExit('broken')")[0], "crash")
+        self.assertEqual(self.played("pass")[0], "no answer")
         self.assertEqual(self.played("print('''%s''', flush=True); import time; time.sleep(60)" % line)[0], "stays")
 
     def test_a_hang_is_ended_with_its_children(self):

@@ -36,7 +36,8 @@ def explain(error):
     for one in (error, error.__cause__, error.__context__):
         number = getattr(one, "number", None) or getattr(one, "msg_no", None)
         if number:
-            return number, str(one)
+            # Several messages of the server make one text.
+            return number, " ".join(str(part) for part in one.args if part)
     return None, " / ".join(str(one) for one in (error, error.__cause__) if one)
 
 
