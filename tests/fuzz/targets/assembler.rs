@@ -6,10 +6,10 @@ use closewait::tds::{Assembler, Error, Message, packets};
 const LIMIT: usize = 2000;
 
 /// What comes of reads of these sizes, over and over: every message, and the error that ends the stream.
-fn joined(stream: &[u8], reads: &[u8]) -> (Vec<Message>, Option<Error>) {
+fn joined(stream: &[u8], reads: &[usize]) -> (Vec<Message>, Option<Error>) {
     let (mut assembler, mut rest, mut messages) = (Assembler::new(), stream, Vec::new());
     for read in reads.iter().cycle() {
-        let (now, later) = rest.split_at(rest.len().min(usize::from(*read) + 1));
+        let (now, later) = rest.split_at(rest.len().min(*read));
         assembler.push(now);
         loop {
             match assembler.next(LIMIT) {
@@ -27,12 +27,13 @@ fn joined(stream: &[u8], reads: &[u8]) -> (Vec<Message>, Option<Error>) {
 }
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    let Some((reads, stream)) = input.split_first_chunk::<4>() else { return };
-    let (messages, error) = joined(stream, reads);
-    assert_eq!((&messages, error), (&joined(stream, &[0]).0, joined(stream, &[0]).1));
-    for message in messages {
+    let Some((sizes, stream)) = input.split_first_chunk::<4>() else { return };
+    let reads = sizes.map(|size| usize::from(size) + 1);
+    let whole = joined(stream, &[usize::MAX]);
+    assert_eq!(joined(stream, &reads), whole);
+    for message in whole.0 {
         assert!(message.payload.len() <= LIMIT);
-        let again = packets(message.kind, 0, 9 + usize::from(reads[0]), &message.payload);
-        assert_eq!(joined(&again, reads).0, [Message { status: again[1], ..message }]);
+        let again = packets(message.kind, 0, 8 + reads[0], &message.payload);
+        assert_eq!(joined(&again, &reads[1..]).0, [Message { status: again[1], ..message }]);
     }
 });
