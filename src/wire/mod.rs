@@ -5,6 +5,7 @@
 
 mod connection;
 mod errorlog;
+pub mod tls;
 
 pub use connection::Connection;
 pub use errorlog::{Audience, LoginFailure, Stamp, network_failure, reason};
