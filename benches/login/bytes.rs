@@ -52,6 +52,15 @@ pub(crate) fn read_packet(stream: &mut TcpStream, room: &mut [u8]) -> io::Result
     }
 }
 
+/// What a server answers to a client that asks for this encryption.
+pub(crate) fn negotiated(server: SocketAddr, asked: Encryption) -> io::Result<Option<Encryption>> {
+    let mut stream = TcpStream::connect(server)?;
+    let mut room = [0; 4096];
+    stream.write_all(&prelogin(asked))?;
+    let length = read_packet(&mut stream, &mut room)?;
+    Ok(Prelogin::decode(&room[HEADER_LEN..length]).map_err(io::Error::other)?.encryption())
+}
+
 /// The two answers of a server that refuses, header and all, from one login in clear.
 pub(crate) fn answers(server: SocketAddr) -> io::Result<[Vec<u8>; 2]> {
     let mut stream = TcpStream::connect(server)?;

@@ -5,16 +5,33 @@ use std::net::{SocketAddr, TcpStream};
 
 use closewait::tds::Encryption;
 
-use super::bytes::{login, prelogin, read_packet};
+use super::bytes::{login, negotiated, prelogin, read_packet};
+use super::client::Way;
 use super::part::ServerProcess;
+use super::tls;
 
 const CONNECTIONS: u32 = 5_000;
 
 pub(crate) fn table() {
     println!("user memory of an idle connection: RssAnon of the server before and after {CONNECTIONS}");
     print("nothing sent", &|server| TcpStream::connect(server));
-    print("PRELOGIN answered", &|server| opened(server).map(|(stream, _)| stream));
+    print("PRELOGIN answered", &|server| opened(server, Encryption::NotSupported).map(|(stream, _)| stream));
     print("logged in", &logged_in);
+    let server = ServerProcess::ours(&["--fault", "none"]);
+    if negotiated(server.address, Encryption::On).expect("an answer") != Some(Encryption::On) {
+        println!("skipped: this server speaks no TLS");
+        return;
+    }
+    for (state, way) in [("TLS 1.2, logged in", Way::Tls12), ("TLS 1.3, logged in", Way::Tls13)] {
+        let config = way.config().expect("a way with TLS");
+        print(state, &|server| {
+            let mut stream = opened(server, Encryption::On)?.0;
+            let mut connection = tls::handshake(&mut stream, &config)?;
+            tls::send(&mut stream, &mut connection, &login())?;
+            // The socket stays open; what this side knows of TLS is no longer needed.
+            tls::receive(&mut stream, &mut connection).map(|()| stream)
+        });
+    }
 }
 
 /// Opens connections one after the other; `open` returns when the server has done its part.
@@ -31,16 +48,16 @@ fn print(state: &str, open: &dyn Fn(SocketAddr) -> io::Result<TcpStream>) {
     drop((idle, last));
 }
 
-fn opened(server: SocketAddr) -> io::Result<(TcpStream, [u8; 4096])> {
+fn opened(server: SocketAddr, encryption: Encryption) -> io::Result<(TcpStream, [u8; 4096])> {
     let mut stream = TcpStream::connect(server)?;
     let mut room = [0; 4096];
-    stream.write_all(&prelogin(Encryption::NotSupported))?;
+    stream.write_all(&prelogin(encryption))?;
     read_packet(&mut stream, &mut room)?;
     Ok((stream, room))
 }
 
 fn logged_in(server: SocketAddr) -> io::Result<TcpStream> {
-    let (mut stream, mut room) = opened(server)?;
+    let (mut stream, mut room) = opened(server, Encryption::NotSupported)?;
     stream.write_all(&login())?;
     read_packet(&mut stream, &mut room)?;
     Ok(stream)
