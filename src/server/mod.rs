@@ -13,7 +13,7 @@ mod listener;
 mod logbook;
 mod session;
 
-pub use config::{CloseMode, Config, ErrorLog, Login};
+pub use config::{CloseMode, Config, ErrorLog, Login, TlsConfig, TlsMode};
 pub use counts::{Counts, Observer, Ready, Served, schema};
 pub use listener::Server;
 
