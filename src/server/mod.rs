@@ -11,11 +11,13 @@ mod counts;
 mod ending;
 mod listener;
 mod logbook;
+mod metrics;
 mod session;
 
 pub use config::{CloseMode, Config, ErrorLog, Login, TlsConfig, TlsMode};
 pub use counts::{Counts, Observer, Ready, Served, schema};
 pub use listener::Server;
+pub use metrics::Metrics;
 
 /// Why the server cannot serve; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
