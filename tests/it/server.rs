@@ -87,6 +87,19 @@ impl Served {
         self.line()["served"].clone()
     }
 
+    /// Asks for lines by SIGUSR1 and reads none, until no further line fits into the pipe.
+    pub(crate) fn fill_stdout(&mut self) {
+        let length = u64::try_from(self.line().to_string().len()).unwrap();
+        let pipe = u64::try_from(rustix::pipe::fcntl_getpipe_size(self.stdout.get_ref()).unwrap()).unwrap();
+        // A line lies in one page of the pipe, so that less than a line is left free in each.
+        let full = pipe - pipe / 4096 * (length + 1);
+        until("the pipe of stdout is full", || {
+            self.signal(Signal::USR1);
+            rustix::io::ioctl_fionread(self.stdout.get_ref()).unwrap() >= full
+        });
+        self.signal(Signal::USR1);
+    }
+
     /// Ends it by SIGTERM, and gives its last line.
     pub(crate) fn end(&mut self) -> (Value, PathBuf) {
         use std::os::unix::process::ExitStatusExt as _;
@@ -97,6 +110,14 @@ impl Served {
         assert_eq!(self.child.wait().unwrap().signal(), Some(15), "the signal is raised again");
         let last = serde_json::from_str(&rest).unwrap_or_else(|error| panic!("{error}: {rest:?}"));
         (last, self.dir.path().to_owned())
+    }
+
+    /// Sends SIGTERM until it has ended, and reads nothing.
+    pub(crate) fn end_unread(&mut self) {
+        until("the server has ended", || {
+            self.signal(Signal::TERM);
+            self.child.try_wait().unwrap().is_some()
+        });
     }
 
     /// Ends it by SIGTERM, and gives every line that was not read yet.
