@@ -103,7 +103,7 @@ fn a_scenario_holds_no_more_outside_a_sandbox_than_the_command_line_says() {
     let scenario = format!(
         "[target]\naddress = \"{}\"\nuser = \"app\"\npassword_env = \"NONE\"\n\
          [[arm]]\nname = \"a\"\nclose = \"leaky\"\nattempts = 1040\nmax_held = 5000\n\
-         arrivals = {{ constant = {{ rate = \"1500/s\" }} }}\nin_flight = 100\n",
+         arrivals = {{ constant = {{ rate = \"500/s\" }} }}\nin_flight = 1040\n",
         server.address
     );
     let arguments = ["run", "held.toml", "--json", "-", "--quiet", "--max-ports", "1200", "--password-env", "PW"];
