@@ -46,7 +46,7 @@ pub(super) enum Command {
     /// Play scenarios; with none, the built-in `login-failure`
     Run(Box<RunArgs>),
     /// Be a SQL Server stand-in, until a signal
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Render a kept result again, also one of a run that was killed
     Report(ReportArgs),
     /// List the scenarios that ship with it, or print one
@@ -210,8 +210,11 @@ mod tests {
         for long in ["seed", "sandbox", "ports", "port-search"] {
             assert!(heading("run", long).contains("the built-in one"), "--{long}");
         }
-        for long in ["listen", "close", "fault", "seed"] {
+        for long in ["listen", "close", "fault", "seed", "login-timeout", "metrics", "errorlog"] {
             assert_eq!(heading("serve", long), "", "--{long}");
+        }
+        for long in ["tls", "certificate", "key", "tls-name", "write-certificate"] {
+            assert_eq!(heading("serve", long), "TLS", "--{long}");
         }
         assert_eq!(heading("report", "json"), "Results");
     }

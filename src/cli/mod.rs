@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     logging::start(&diagnostics);
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => run::run(*args, diagnostics),
-        Command::Serve(args) => serve::serve(args),
+        Command::Serve(args) => serve::serve(*args),
         Command::Report(args) => report::report(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Schema(args) => schema::schema(&args),

@@ -104,7 +104,7 @@ fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Whether the directory of a file is there; nothing is made yet, since a run that is refused leaves nothing behind.
-fn has_a_place(path: &Path) -> Result<(), Failure> {
+pub(super) fn has_a_place(path: &Path) -> Result<(), Failure> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if dir.is_dir() {
         return Ok(());

@@ -1,33 +1,59 @@
 //! `closewait serve`: the embedded SQL Server stand-in, until a signal.
 
-use std::io::ErrorKind;
+mod operate;
+mod tls;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 
+use self::tls::TlsArgs;
 use super::Exit;
 use super::failure::Failure;
 use super::named::named;
 use super::outputs::print;
 use super::secret::PasswordArgs;
-use super::signals::{self, Signals};
+use super::signals;
 use crate::fault::{self, FaultSpec};
-use crate::server::{self, CloseMode, Config, ErrorLog, Login, Ready, Served, Server};
+use crate::server::{CloseMode, Config, ErrorLog, Login};
+use crate::units::Span;
 
 const EXAMPLES: &str = "\
 Examples:
-  closewait serve                                     refuse every login with 18456 on 127.0.0.1:1433
-  closewait serve --listen 127.0.0.1:0 --fault none   accept every login, on a free port
-  closewait serve --login app --password-env PW       accept this login alone
+  closewait serve                      refuse every login with 18456 on 127.0.0.1:1433
+  closewait serve --listen 127.0.0.1:0 --fault none
+                                       accept every login, on a free port
+  closewait serve --login app --password-env PW
+                                       accept this login alone
   closewait serve --fault login-4060 --close abortive
 
-Faults: none (a good server), slow, and PHASE-WHAT for the phases connect, prelogin, tls, strict, login and session, such as
-login-18456, login-4060:end=hold or login-stall:for=30s,p=0.2; --list-faults tells what each does, which incident it stands
-for, and how a correct client ends.
+  TLS:
+  closewait serve --fault none --tls strict --tls-name sql.test --write-certificate ca.pem
+                                       TDS 8.0 alone; the client trusts ca.pem
+  closewait serve --tls on --certificate server.pem --key server.key
 
-On success it answers SELECT 1, SELECT @@VERSION and SELECT @@SPID; anything else gets an ordinary error. Plain TDS only.";
+  Counts, metrics and the error log:
+  closewait serve --metrics 127.0.0.1:9464 --errorlog errorlog
+  curl http://127.0.0.1:9464/metrics   meanwhile: Prometheus' text format
+  kill -USR1 PID                       meanwhile: a line of counts on stdout
+
+Output:
+  Lines of JSON on stdout (closewait schema serve): one when it is ready, with
+  the address, the pid, and the metrics' address; one with the counts on each
+  SIGUSR1; one with the counts at the end, by SIGINT or SIGTERM. Refused logins
+  are counted by the error's number and its true state. The error log is
+  appended to, which suits logrotate's copytruncate.
+
+Faults:
+  none (a good server), slow, and PHASE-WHAT for the phases connect, prelogin,
+  tls, strict, login and session, such as login-18456, login-4060:end=hold or
+  login-stall:for=30s,p=0.2; --list-faults tells what each does, which incident
+  it stands for, and how a correct client ends.
+
+On success it answers SELECT 1, SELECT @@VERSION and SELECT @@SPID; anything else gets an ordinary error.";
 
 /// Be a SQL Server stand-in.
 #[derive(Debug, Args)]
@@ -56,7 +82,18 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "MODE", value_parser = named::<CloseMode>)]
     close: Option<CloseMode>,
 
-    /// Write SQL Server's error log to this file; `-` is stderr
+    #[command(flatten)]
+    tls: TlsArgs,
+
+    /// How long a login may take before the server closes the connection and logs 17830
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = above_zero)]
+    login_timeout: Span,
+
+    /// Answer GET /metrics in Prometheus' text format there; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    metrics: Option<SocketAddr>,
+
+    /// Append SQL Server's error log to this file; `-` is stderr
     #[arg(long, value_name = "FILE")]
     errorlog: Option<PathBuf>,
 
@@ -97,7 +134,9 @@ impl ServeArgs {
                 .clone()
                 .map(|path| if path == Path::new("-") { ErrorLog::Stderr } else { ErrorLog::File(path) }),
             failure_audit: self.failure_audit,
+            tls: self.tls.config()?,
             seed: self.seed,
+            login_timeout: self.login_timeout,
             ..Config::default()
         })
     }
@@ -112,24 +151,12 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     crate::host::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
-    let signal = tokio::task::LocalSet::new().block_on(&runtime, serve_until_signal(args.listen, config))?;
+    let signal = tokio::task::LocalSet::new().block_on(&runtime, operate::until_signal(&args, config))?;
     drop(runtime);
     if let Some(number) = signal {
         signals::raise(number);
     }
     Ok(Exit::Passed)
-}
-
-async fn serve_until_signal(listen: SocketAddr, config: Config) -> Result<Option<i32>, Failure> {
-    let signals = Signals::listen().context("listen for signals").map_err(Failure::machine)?;
-    let server = Server::bind(listen, config).await.map_err(|error| {
-        let hint = hint(&error);
-        Failure::machine(error).maybe_hint(hint)
-    })?;
-    line(&Ready::new(server.address()))?;
-    let counts = server.serve(signals.stop.wait()).await;
-    line(&Served::new(counts))?;
-    Ok(signals.received().await)
 }
 
 /// An address to listen on; a name may have several, so it is none.
@@ -142,48 +169,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| wrong())
 }
 
-/// What may help, by what the kernel said.
-fn hint(error: &server::Error) -> Option<String> {
-    let (address, source) = match error {
-        server::Error::Listen { address, source } => (address, source),
-        server::Error::ErrorLog { .. } => {
-            return Some("--errorlog FILE takes a file that can be written, or `-`".into());
-        }
-    };
-    match source.kind() {
-        ErrorKind::AddrInUse => {
-            let free = SocketAddr::new(address.ip(), 0);
-            Some(format!("another server is there (ss -ltnp); --listen {free} picks a free port"))
-        }
-        ErrorKind::PermissionDenied if (1..1024).contains(&address.port()) => {
-            let free = SocketAddr::new(address.ip(), 1433);
-            Some(format!("ports below 1024 need CAP_NET_BIND_SERVICE; try --listen {free}"))
-        }
-        ErrorKind::AddrNotAvailable => {
-            Some("that is no address of this machine (ip address lists them); 127.0.0.1 and 0.0.0.0 always are".into())
-        }
-        _ => None,
-    }
-}
-
-fn line(document: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(document).context("write a document").map_err(Failure::machine)?;
-    print(&format!("{text}\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_refusal_has_a_hint_of_its_own() {
-        let hint = |address: &str, errno| {
-            let source = std::io::Error::from_raw_os_error(errno);
-            hint(&server::Error::Listen { address: address.parse().unwrap(), source }).unwrap_or_default()
-        };
-        assert!(hint("[::1]:1433", libc::EADDRINUSE).contains("--listen [::1]:0 picks a free port"));
-        assert!(hint("127.0.0.1:443", libc::EACCES).contains("ports below 1024"));
-        assert!(hint("192.0.2.1:1433", libc::EADDRNOTAVAIL).contains("no address of this machine"));
-        assert_eq!(hint("127.0.0.1:1433", libc::EACCES), "");
+fn above_zero(text: &str) -> Result<Span, String> {
+    match text.parse::<Span>() {
+        Ok(span) if span.0 == Duration::ZERO => Err("a time above zero is needed, such as 60s".to_owned()),
+        Ok(span) => Ok(span),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -26,6 +26,34 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// What the server does about TLS, whatever the client asks for.
+    pub enum TlsMode {
+        /// None: a server that does not support it. A client that requires it gives up.
+        Off = "off",
+        /// As SQL Server without Force Encryption, and without TDS 8.0: the login packet only, or the whole connection
+        /// where the client asks for it.
+        Login = "login",
+        /// As SQL Server with Force Encryption: the whole connection, or none.
+        On = "on",
+        /// As SQL Server with Force Strict Encryption: TDS 8.0, TLS before everything else.
+        Strict = "strict",
+    }
+}
+
+/// What the server does about TLS. The default does whatever the client asks for, with a certificate made in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// What is spoken; none for whatever the client asks for.
+    pub mode: Option<TlsMode>,
+    /// The certificate chain, in PEM, and the file of its key; none for one that is made at the start.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Names and IP addresses that a certificate made at the start holds beside `localhost`, the machine's name, and the
+    /// loopback addresses.
+    pub names: Vec<String>,
+}
+
 impl From<End> for CloseMode {
     fn from(end: End) -> Self {
         match end {
@@ -72,6 +100,8 @@ pub struct Config {
     pub close: CloseMode,
     /// The login that is accepted; any other gets 18456. Without one everybody is accepted.
     pub login: Option<Login>,
+    /// What is encrypted, and by which certificate.
+    pub tls: TlsConfig,
     /// SQL Server's error log, if it is wanted.
     pub error_log: Option<ErrorLog>,
     /// Whether the error log also has the Failure Audit line of the Windows event log.
@@ -82,6 +112,8 @@ pub struct Config {
     pub backlog: u32,
     /// How long a login may take before the server closes.
     pub login_timeout: Span,
+    /// How many connections, the newest, have their journal kept.
+    pub journal: usize,
 }
 
 impl Default for Config {
@@ -90,11 +122,13 @@ impl Default for Config {
             faults: Vec::new(),
             close: CloseMode::Orderly,
             login: None,
+            tls: TlsConfig::default(),
             error_log: None,
             failure_audit: false,
             seed: 1,
             backlog: 4096,
             login_timeout: Span::from_secs(60),
+            journal: 0,
         }
     }
 }

@@ -16,6 +16,12 @@ pub struct Counts {
     pub logins_good: u64,
     /// Logins refused, by the error's number and its true state.
     pub logins_refused: BTreeMap<u32, BTreeMap<u8, u64>>,
+    /// Times that a fault had something to do, by its name; a fault whose phase never came is not here.
+    pub faults: BTreeMap<String, u64>,
+    /// TLS handshakes that were finished.
+    pub tls_handshakes: u64,
+    /// TLS handshakes that failed, because of the client or because it refused.
+    pub tls_failed: u64,
     /// Connections given up because of what the client sent before it was logged in.
     pub malformed: u64,
     /// Connections closed because the login took too long.
@@ -64,9 +70,12 @@ pub struct Ready {
     pub listening: SocketAddr,
     /// The serving process.
     pub pid: u32,
+    /// The address and port of the metrics, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
 }
 
-/// The line that a server ends with.
+/// The line of a server's counts: on SIGUSR1, and at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Served {
     /// `closewait.serve/1`
@@ -81,7 +90,13 @@ impl Ready {
     /// The line of this process, which listens on `listening`.
     #[must_use]
     pub fn new(listening: SocketAddr) -> Self {
-        Self { schema: SCHEMA.to_owned(), listening, pid: std::process::id() }
+        Self { schema: SCHEMA.to_owned(), listening, pid: std::process::id(), metrics: None }
+    }
+
+    /// The line that also says where the metrics are.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<SocketAddr>) -> Self {
+        Self { metrics, ..self }
     }
 }
 
@@ -93,7 +108,7 @@ impl Served {
     }
 }
 
-/// The JSON Schema of the two lines that a server prints.
+/// The JSON Schema of the lines that a server prints.
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::SchemaGenerator::default();
@@ -115,6 +130,8 @@ mod tests {
         let ready = Ready { pid: 123, ..Ready::new(SocketAddr::from(([127, 0, 0, 1], 41433))) };
         let expected = r#"{"schema":"closewait.serve/1","listening":"127.0.0.1:41433","pid":123}"#;
         assert_eq!(serde_json::to_string(&ready).unwrap(), expected);
+        let ready = ready.with_metrics(Some(SocketAddr::from(([127, 0, 0, 1], 9464))));
+        assert_eq!(serde_json::to_value(&ready).unwrap()["metrics"], "127.0.0.1:9464");
     }
 
     #[test]

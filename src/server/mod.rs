@@ -13,11 +13,13 @@ mod features;
 mod listener;
 mod logbook;
 mod rpc;
+mod metrics;
 mod session;
 
-pub use config::{CloseMode, Config, ErrorLog, Login};
+pub use config::{CloseMode, Config, ErrorLog, Login, TlsConfig, TlsMode};
 pub use counts::{Counts, Observer, Ready, Served, schema};
 pub use listener::Server;
+pub use metrics::Metrics;
 
 /// Why the server cannot serve; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]

@@ -98,3 +98,10 @@ pub(crate) fn skipped(test: &str, reason: &str) {
     // Written and not printed: what a passing test prints is thrown away.
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
 }
+
+/// Says what a test measured, where a passing test's output is not thrown away.
+pub(crate) fn measured(test: &str, what: &str) {
+    use std::io::Write as _;
+
+    let _ = writeln!(std::io::stderr(), "measured: {test}: {what}");
+}

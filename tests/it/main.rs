@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod garbage;
 mod harness;
+mod holds;
 mod kill;
 mod limits;
+mod operate;
+mod peer;
 mod run;
 mod serve;
+mod server;
 mod tidy;

@@ -1,53 +1,9 @@
 //! `closewait serve`, and a server that is not the run's own: the embedded one in a process of its own stands for it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::harness::{closewait, program, skipped};
-
-/// A server in a process of its own, ended by SIGTERM at the latest when this goes.
-struct Served {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: String,
-    dir: TempDir,
-}
-
-fn serve(arguments: &[&str]) -> Served {
-    let dir = tempfile::tempdir().unwrap();
-    let mut child = Command::new(program())
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .args(arguments)
-        .env("PW", "right")
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-    assert_eq!((ready["schema"].as_str(), ready["pid"].as_u64()), (Some("closewait.serve/1"), Some(child.id().into())));
-    Served { child, stdout, address: ready["listening"].as_str().unwrap().to_owned(), dir }
-}
-
-impl Served {
-    /// Ends it by SIGTERM, and gives its last line.
-    fn end(&mut self) -> (Value, PathBuf) {
-        use std::os::unix::process::ExitStatusExt as _;
-
-        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        assert_eq!(self.child.wait().unwrap().signal(), Some(15), "the signal is raised again");
-        let last = serde_json::from_str(&rest).unwrap_or_else(|error| panic!("{error}: {rest:?}"));
-        (last, self.dir.path().to_owned())
-    }
-}
+use crate::harness::{closewait, skipped};
+use crate::server::{Served, serve};
 
 /// A run of ten attempts against a server.
 fn load(server: &Served, arguments: &[&str]) -> Value {
@@ -147,7 +103,7 @@ fn a_scenario_holds_no_more_outside_a_sandbox_than_the_command_line_says() {
     let scenario = format!(
         "[target]\naddress = \"{}\"\nuser = \"app\"\npassword_env = \"NONE\"\n\
          [[arm]]\nname = \"a\"\nclose = \"leaky\"\nattempts = 1040\nmax_held = 5000\n\
-         arrivals = {{ constant = {{ rate = \"1500/s\" }} }}\nin_flight = 100\n",
+         arrivals = {{ constant = {{ rate = \"500/s\" }} }}\nin_flight = 1040\n",
         server.address
     );
     let arguments = ["run", "held.toml", "--json", "-", "--quiet", "--max-ports", "1200", "--password-env", "PW"];
@@ -221,12 +177,4 @@ fn an_address_that_is_taken_is_a_clear_error() {
     let server = serve(&[]);
     closewait(&["serve", "--listen", &server.address]).done().exits(3).complains(&["listen on", "hint:"]);
     closewait(&["serve", "--fault", "login-18457"]).done().exits(2).complains(&["login-18457", "login-18456"]);
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It has ended already where `end` was called.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
