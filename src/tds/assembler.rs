@@ -80,6 +80,12 @@ impl Assembler {
         Ok(None)
     }
 
+    /// The bytes that have come and are no whole message, for whoever reads them as something else.
+    #[must_use]
+    pub fn into_pending(self) -> Vec<u8> {
+        self.pending
+    }
+
     /// Whether a message has begun and is not yet whole.
     #[must_use]
     pub fn is_inside(&self) -> bool {

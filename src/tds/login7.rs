@@ -95,7 +95,9 @@ impl Login7 {
         let sspi_length = if sspi_length == Self::SSPI_IS_LONG && sspi_long > 0 { sspi_long } else { sspi_length };
         let sspi = pairs.part(sspi_at, sspi_length)?.to_vec();
         let [_, _, _, flags3] = flags;
-        let features = if flags3 & Self::EXTENSION == 0 { Vec::new() } else { Self::features(payload, extension)? };
+        // tedious sets the bit for TDS 7.3 too, and then has no extension.
+        let extended = flags3 & Self::EXTENSION != 0 && !extension.is_empty();
+        let features = if extended { Self::features(payload, extension)? } else { Vec::new() };
         Ok(Self {
             tds_version,
             packet_size,

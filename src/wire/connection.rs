@@ -9,6 +9,7 @@ use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::Error;
+use super::journal::{Deed, Party, Scribe};
 use crate::tds::{Assembler, Message, PacketType, packets};
 
 /// What one read takes at the most.
@@ -21,17 +22,51 @@ pub struct Connection<S> {
     assembler: Assembler,
     packet_size: usize,
     spid: u16,
+    scribe: Scribe,
 }
 
 impl<S> Connection<S> {
-    /// A connection at its start; replies carry `spid`.
+    /// A connection at its start, of which no journal is kept; what it sends carries `spid`.
     pub const fn new(stream: S, spid: u16) -> Self {
-        Self { stream, assembler: Assembler::new(), packet_size: 4096, spid }
+        Self { stream, assembler: Assembler::new(), packet_size: 4096, spid, scribe: Scribe::idle() }
+    }
+
+    /// The same connection with a journal, in which this side is the server.
+    #[must_use]
+    pub fn with_scribe(self, scribe: Scribe) -> Self {
+        Self { scribe, ..self }
     }
 
     /// The stream under it.
     pub const fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// The stream under it, to be written to or closed.
+    pub const fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// The stream under it, for whoever goes on with it in another way; what was read and not taken is lost.
+    pub fn into_stream(self) -> S {
+        self.stream
+    }
+
+    /// Who keeps its journal.
+    pub const fn scribe(&self) -> &Scribe {
+        &self.scribe
+    }
+
+    /// Gives the bytes that were read and are not yet a message back to the stream, by `unread`: something else than
+    /// messages comes next.
+    pub fn give_back(&mut self, unread: impl FnOnce(&mut S, &[u8])) {
+        let pending = std::mem::take(&mut self.assembler).into_pending();
+        unread(&mut self.stream, &pending);
+    }
+
+    /// The packet size in use.
+    pub const fn packet_size(&self) -> usize {
+        self.packet_size
     }
 
     /// The packet size from here on, as negotiated.
@@ -74,12 +109,37 @@ impl<S: AsyncRead + Unpin> Connection<S> {
                 return Err(crate::tds::Error::Unknown { what: "packet type", value: u32::from(kind.0) }.into());
             }
             if let Some(message) = self.assembler.next(limit)? {
+                let length = message.payload.len();
+                self.scribe.note(Party::Client, || Deed::message(message.kind, length));
                 return Ok(Some(message));
             }
-            if self.read_some().await? == 0 {
+            if self.read_more().await? == 0 {
                 return if self.assembler.is_inside() { Err(Error::CutShort) } else { Ok(None) };
             }
         }
+    }
+
+    /// The type that the next message claims to have, as soon as its first byte has come; none when the peer has closed.
+    ///
+    /// # Errors
+    /// When the transport fails.
+    pub async fn next_claims(&mut self) -> Result<Option<PacketType>, Error> {
+        while self.claims().is_none() {
+            if self.read_more().await? == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(self.claims())
+    }
+
+    async fn read_more(&mut self) -> io::Result<usize> {
+        let read = self.read_some().await;
+        match read {
+            Ok(0) => self.scribe.note(Party::Client, || Deed::Fin),
+            Ok(_) => {}
+            Err(_) => self.scribe.note(Party::Client, || Deed::Rst),
+        }
+        read
     }
 
     async fn read_some(&mut self) -> io::Result<usize> {
@@ -97,29 +157,49 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     /// Reads and forgets what the peer sends, until it closes or the transport fails.
     pub async fn discard(&mut self) {
         self.assembler = Assembler::new();
-        while poll_fn(|context| poll_discard(&mut self.stream, context)).await {}
+        let end = poll_fn(|context| {
+            loop {
+                if let Some(end) = ready!(poll_discard(&mut self.stream, context)) {
+                    return Poll::Ready(end);
+                }
+            }
+        });
+        let end = end.await;
+        self.scribe.note(Party::Client, || end);
     }
 
     /// Reads and forgets what has come already, at most 64 KiB, so that a close finds nothing unread and sends a FIN
-    /// and no RST.
-    pub async fn drain(&mut self) {
+    /// and no RST. Whether the peer had ended the connection before.
+    pub async fn drain(&mut self) -> bool {
         let mut reads = 16;
-        poll_fn(|context| {
-            while reads > 0 && poll_discard(&mut self.stream, context) == Poll::Ready(true) {
-                reads -= 1;
+        let end = poll_fn(|context| {
+            while reads > 0 {
+                match poll_discard(&mut self.stream, context) {
+                    Poll::Ready(None) => reads -= 1,
+                    Poll::Ready(end) => return Poll::Ready(end),
+                    Poll::Pending => break,
+                }
             }
-            Poll::Ready(())
-        })
-        .await;
+            Poll::Ready(None)
+        });
+        let end = end.await;
+        let ended = end.is_some();
+        if let Some(end) = end {
+            self.scribe.note(Party::Client, || end);
+        }
+        ended
     }
 }
 
-/// One read into nowhere; whether there may be more.
-fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, context: &mut std::task::Context<'_>) -> Poll<bool> {
+/// One read into nowhere: how the peer has ended the connection, or none while there may be more.
+fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, context: &mut std::task::Context<'_>) -> Poll<Option<Deed>> {
     let mut room = [const { MaybeUninit::uninit() }; READ];
     let mut buffer = ReadBuf::uninit(&mut room);
-    let result = ready!(Pin::new(stream).poll_read(context, &mut buffer));
-    Poll::Ready(result.is_ok() && !buffer.filled().is_empty())
+    Poll::Ready(match ready!(Pin::new(stream).poll_read(context, &mut buffer)) {
+        Ok(()) if buffer.filled().is_empty() => Some(Deed::Fin),
+        Ok(()) => None,
+        Err(_) => Some(Deed::Rst),
+    })
 }
 
 impl<S: AsyncWrite + Unpin> Connection<S> {
@@ -129,8 +209,31 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
     /// When the transport fails.
     pub async fn write_message(&mut self, kind: PacketType, payload: &[u8]) -> Result<(), Error> {
         let bytes = packets(kind, self.spid, self.packet_size, payload);
-        self.stream.write_all(&bytes).await?;
+        self.put(&bytes).await?;
+        self.scribe.note(Party::Server, || Deed::message(kind, payload.len()));
         Ok(())
+    }
+
+    /// Sends bytes as they are, whatever they are.
+    ///
+    /// # Errors
+    /// When the transport fails.
+    pub async fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.put(bytes).await?;
+        self.scribe.note(Party::Server, || Deed::Bytes { length: bytes.len() });
+        Ok(())
+    }
+
+    async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut sent = self.stream.write_all(bytes).await;
+        if sent.is_ok() {
+            // Costs nothing on a socket; TLS may keep what it has sealed until then.
+            sent = self.stream.flush().await;
+        }
+        if sent.is_err() {
+            self.scribe.note(Party::Client, || Deed::Rst);
+        }
+        sent
     }
 
     /// Closes this side's direction and keeps the other open.
@@ -139,6 +242,7 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
     /// When the transport fails.
     pub async fn half_close(&mut self) -> Result<(), Error> {
         self.stream.shutdown().await?;
+        self.scribe.note(Party::Server, || Deed::Fin);
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ pub enum EnvChange {
     Database(Change),
     /// The language, by text.
     Language(Change),
+    /// The character set, by its name; TDS 7.0 and before.
+    CharacterSet(Change),
     /// The packet size, as decimal text.
     PacketSize(Change),
     /// The collation, of five bytes.
@@ -55,6 +57,7 @@ impl EnvChange {
         let change = match body.u8()? {
             1 => Self::Database(Change::decode(&mut body)?),
             2 => Self::Language(Change::decode(&mut body)?),
+            3 => Self::CharacterSet(Change::decode(&mut body)?),
             4 => Self::PacketSize(Change::decode(&mut body)?),
             7 => Self::Collation(binary(&mut body, true)?),
             8 => Self::TransactionBegun(binary(&mut body, true)?),
@@ -75,6 +78,7 @@ impl EnvChange {
         put_sized(out, |out| match self {
             Self::Database(change) => change.encode(out, 1),
             Self::Language(change) => change.encode(out, 2),
+            Self::CharacterSet(change) => change.encode(out, 3),
             Self::PacketSize(change) => change.encode(out, 4),
             Self::Collation(value) => put_binary(out, 7, value, &[]),
             Self::TransactionBegun(value) => put_binary(out, 8, value, &[]),

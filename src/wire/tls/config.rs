@@ -9,14 +9,17 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
-use rustls::{KeyLog, NoKeyLog, ServerConfig};
+use rustls::version::{TLS12, TLS13};
+use rustls::{KeyLog, NoKeyLog, ServerConfig, SupportedProtocolVersion};
 
 use super::{Credential, Framing, Identity, IdentityError};
 
 /// The protocol's name in ALPN [MS-TDS 2.1, TDS 8.0].
 pub const ALPN: &[u8] = b"tds/8.0";
 
-/// TLS as a server speaks it: 1.2 and 1.3, whatever certificate it shows. A clone costs nothing.
+/// TLS as a server speaks it, whatever certificate it shows: 1.2 and 1.3 before TDS 8.0, and 1.2 in PRELOGIN packets, as
+/// SQL Server does. There most clients leave the packets too early for 1.3, whose last flight is theirs. A clone costs
+/// nothing.
 #[derive(Debug, Clone)]
 pub struct Tls {
     configs: Arc<[Configs; 4]>,
@@ -43,19 +46,25 @@ impl Tls {
     /// # Errors
     /// As [`Tls::new`].
     pub fn with_key_log(identity: &Identity, key_log: Arc<dyn KeyLog>) -> Result<Self, IdentityError> {
-        let mut base = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver(identity, Credential::Good));
-        base.session_storage = Arc::new(NoServerSessionStorage {});
-        base.send_tls13_tickets = 0;
-        base.key_log = key_log;
+        let base = |versions: &[&'static SupportedProtocolVersion]| -> Result<ServerConfig, IdentityError> {
+            let mut base = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_protocol_versions(versions)?
+                .with_no_client_auth()
+                .with_cert_resolver(resolver(identity, Credential::Good));
+            base.session_storage = Arc::new(NoServerSessionStorage {});
+            base.send_tls13_tickets = 0;
+            base.key_log = Arc::clone(&key_log);
+            Ok(base)
+        };
+        let (packets, mut raw) = (base(&[&TLS12])?, base(&[&TLS13, &TLS12])?);
+        raw.alpn_protocols = vec![ALPN.to_vec()];
         let configs = Credential::ALL.map(|credential| {
-            let mut packets = base.clone();
-            packets.cert_resolver = resolver(identity, credential);
-            let mut raw = packets.clone();
-            raw.alpn_protocols = vec![ALPN.to_vec()];
-            Configs { packets: Arc::new(packets), raw: Arc::new(raw) }
+            let show = |config: &ServerConfig| {
+                let mut config = config.clone();
+                config.cert_resolver = resolver(identity, credential);
+                Arc::new(config)
+            };
+            Configs { packets: show(&packets), raw: show(&raw) }
         });
         Ok(Self { configs: Arc::new(configs) })
     }

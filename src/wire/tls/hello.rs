@@ -91,7 +91,7 @@ impl Hello {
             Ok(connection) => connection,
             Err((error, alert)) => {
                 let _ = send(transport, framing, &of_alert(alert)).await;
-                return Err(error.into());
+                return Err(Failure::NothingInCommon(error.to_string()));
             }
         };
         // Made where it will live: it is large.
@@ -149,5 +149,6 @@ fn of_alert(mut alert: AcceptedAlert) -> Vec<u8> {
     let mut records = Vec::new();
     // A vector takes everything.
     let _ = alert.write_all(&mut records);
-    records
+    // The library says nothing to a client that knows no signature of the certificate's kind.
+    if records.is_empty() { Framing::Raw.alert() } else { records }
 }

@@ -22,7 +22,7 @@ mod transport;
 mod tunnel;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use config::{ALPN, Tls};
 pub use failure::Failure;

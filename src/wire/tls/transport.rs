@@ -24,6 +24,8 @@ pub struct Transport<S> {
     pub(super) stream: Ahead<S>,
     /// In a box: a plain connection pays a pointer for it.
     pub(super) session: Option<Box<Session>>,
+    /// Whether TLS was left before the connection ended.
+    left: bool,
 }
 
 /// TLS that is spoken.
@@ -36,7 +38,11 @@ pub(super) struct Session {
 impl<S> Transport<S> {
     /// A stream as it is.
     pub const fn plain(stream: S) -> Self {
-        Self { stream: Ahead::new(stream), session: None }
+        Self::over(Ahead::new(stream))
+    }
+
+    pub(super) const fn over(stream: Ahead<S>) -> Self {
+        Self { stream, session: None, left: false }
     }
 
     /// The stream under it, for a socket's options.
@@ -54,6 +60,11 @@ impl<S> Transport<S> {
         self.session.is_some()
     }
 
+    /// Whether it was encrypted, and is no more.
+    pub const fn has_left_tls(&self) -> bool {
+        self.left
+    }
+
     /// Puts bytes back that were read too far; they come before everything else, under TLS as bytes of it.
     pub fn unread(&mut self, bytes: &[u8]) {
         self.stream.unread(bytes);
@@ -66,6 +77,7 @@ impl<S> Transport<S> {
     /// only, and may be followed by nothing for ever.
     pub fn leave_tls(&mut self) {
         let Some(mut session) = self.session.take() else { return };
+        self.left = true;
         let mut rest = Vec::new();
         // It ends with "would block", after what there is.
         let _ = session.connection.reader().read_to_end(&mut rest);
@@ -139,7 +151,7 @@ impl Session {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, session } = self.get_mut();
+        let Self { stream, session, .. } = self.get_mut();
         match session {
             Some(session) => session.poll_read(stream, context, buffer),
             None => Pin::new(stream).poll_read(context, buffer),
@@ -149,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Self { stream, session } = self.get_mut();
+        let Self { stream, session, .. } = self.get_mut();
         let Some(session) = session else { return Pin::new(stream).poll_write(context, bytes) };
         // One write's worth is held at the most.
         ready!(session.poll_send(stream, context))?;
@@ -161,7 +173,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, session } = self.get_mut();
+        let Self { stream, session, .. } = self.get_mut();
         if let Some(session) = session {
             ready!(session.poll_send(stream, context))?;
         }
@@ -170,7 +182,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
 
     /// Under TLS the FIN follows the closing alert.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, session } = self.get_mut();
+        let Self { stream, session, .. } = self.get_mut();
         if let Some(session) = session {
             // Only the first call says it.
             session.connection.send_close_notify();

@@ -49,7 +49,7 @@ impl<S> Tunnel<S> {
 
     /// The stream under it with all that was not yet read as records: what follows when TLS ends after a login packet.
     pub fn into_plain(self) -> Transport<S> {
-        Transport { stream: self.stream, session: None }
+        Transport::over(self.stream)
     }
 }
 

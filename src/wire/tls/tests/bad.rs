@@ -97,8 +97,18 @@ impl AsyncWrite for Breaking {
 }
 
 #[tokio::test]
+async fn tls_1_3_in_packets_is_nothing_in_common() {
+    let (near, far) = duplex(4096);
+    let config = client(&rustls::version::TLS13, Trust::Anything);
+    let (stream, result) =
+        tokio::join!(connect(near, CLIENT, config, "db.test"), accept(far, SERVER, Credential::Good));
+    assert!(matches!(result, Err(Failure::NothingInCommon(_))), "{result:?}");
+    assert!(stream.unwrap_err().to_string().contains("ProtocolVersion"), "it is told by an alert");
+}
+
+#[tokio::test]
 async fn a_handshake_cut_at_any_byte_is_a_client_that_has_gone() {
-    for version in VERSIONS {
+    for version in versions(CLIENT) {
         let mut whole = 0;
         for cut in 0.. {
             let (near, far) = duplex(4096);

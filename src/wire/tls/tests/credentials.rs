@@ -29,8 +29,8 @@ async fn handshake(
 
 #[tokio::test]
 async fn each_wrong_certificate_is_refused_for_its_own_reason() {
-    for version in VERSIONS {
-        for framing in [(CLIENT, SERVER), (Framing::Raw, Framing::Raw)] {
+    for framing in [(CLIENT, SERVER), (Framing::Raw, Framing::Raw)] {
+        for version in versions(framing.0) {
             for credential in Credential::ALL {
                 let (error, failure) = handshake(version, Trust::Authority, credential, framing).await;
                 let reason = match error {
@@ -62,7 +62,7 @@ async fn each_wrong_certificate_is_refused_for_its_own_reason() {
 
 #[tokio::test]
 async fn who_trusts_anything_takes_every_certificate_and_who_trusts_nobody_none() {
-    for version in VERSIONS {
+    for version in versions(CLIENT) {
         for credential in Credential::ALL {
             let (error, failure) = handshake(version, Trust::Anything, credential, (CLIENT, SERVER)).await;
             assert!(error.is_none() && failure.is_none(), "{credential:?}: {error:?} {failure:?}");
@@ -77,7 +77,7 @@ async fn the_certificate_is_for_addresses_and_this_host_too() {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     for name in ["localhost", "127.0.0.1", "::1", &host] {
         let (near, far) = duplex(4096);
-        let config = client(&rustls::version::TLS13, Trust::Authority);
+        let config = client(&rustls::version::TLS12, Trust::Authority);
         let (stream, transport) =
             tokio::join!(connect(near, CLIENT, config, name), accept(far, SERVER, Credential::Good));
         assert!(stream.is_ok() && transport.is_ok(), "{name}: {stream:?} {transport:?}");
@@ -86,8 +86,8 @@ async fn the_certificate_is_for_addresses_and_this_host_too() {
 
 #[tokio::test]
 async fn a_flight_is_what_accept_would_send() {
-    for version in VERSIONS {
-        for framing in [SERVER, Framing::Raw] {
+    for framing in [SERVER, Framing::Raw] {
+        for version in versions(framing) {
             for credential in Credential::ALL {
                 let greeting = greeting(version, framing);
                 let (mut near, far) = duplex(64 * 1024);

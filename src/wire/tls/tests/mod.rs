@@ -2,7 +2,6 @@
 
 mod bad;
 mod credentials;
-mod measure;
 mod modes;
 mod openssl;
 mod pipe;
@@ -26,7 +25,21 @@ const CLIENT: Framing = Framing::Packets { spid: 0 };
 /// The server's.
 const SERVER: Framing = Framing::Packets { spid: 51 };
 
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+/// The versions that a server speaks in this framing.
+fn versions(framing: Framing) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+    match framing {
+        Framing::Packets { .. } => &BOTH[..1],
+        Framing::Raw => &BOTH,
+    }
+}
+
+/// A client that accepts every certificate.
+pub(crate) fn trusting(framing: Framing) -> ClientConfig {
+    let mut config = Trust::Anything.client(versions(framing));
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config
+}
 
 fn identity() -> &'static Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
