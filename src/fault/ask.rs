@@ -39,6 +39,8 @@ impl Struck {
 pub struct Asked<'a> {
     /// So long nothing is to be said.
     pub delay: Span,
+    /// The first fault that wants the delay.
+    pub late: Option<&'a FaultSpec>,
     /// What is to be done then; never [`Action::Delay`].
     pub action: Action,
     /// The fault that wants it; none when all is well.
@@ -49,14 +51,17 @@ pub struct Asked<'a> {
 /// delays add up.
 #[must_use]
 pub fn ask<'a>(specs: &'a [FaultSpec], struck: Struck, stage: &Stage<'_>) -> Asked<'a> {
-    let mut asked = Asked { delay: Span::default(), action: Action::Proceed, by: None };
+    let mut asked = Asked { delay: Span::default(), late: None, action: Action::Proceed, by: None };
     if struck.is_none() {
         return asked;
     }
     for (_, spec) in specs.iter().enumerate().filter(|(place, _)| struck.by(*place)) {
         match spec.act(stage) {
             Action::Proceed => {}
-            Action::Delay(span) => asked.delay = Span(asked.delay.0.saturating_add(span.0)),
+            Action::Delay(span) => {
+                asked.delay = Span(asked.delay.0.saturating_add(span.0));
+                asked.late = asked.late.or(Some(spec));
+            }
             action if asked.by.is_none() => (asked.action, asked.by) = (action, Some(spec)),
             _ => {}
         }
@@ -100,7 +105,8 @@ mod tests {
         let specs = specs(&["none", "slow", "session-first-end:end=hold", "session-first-stall", "slow:for=500ms"]);
         let stage = |number| Stage::Request { number, dialect: dialect(TdsVersion::V7_4) };
         let asked = ask(&specs, struck(&specs, 1), &stage(1));
-        assert_eq!((asked.delay, asked.by), (Span::from_millis(1500), Some(&specs[2])));
+        assert_eq!((asked.delay, asked.late), (Span::from_millis(1500), Some(&specs[1])));
+        assert_eq!(asked.by, Some(&specs[2]));
         assert_eq!(script(asked.action), Script::end());
         let later = ask(&specs, struck(&specs, 1), &stage(2));
         assert_eq!((later.delay, later.action, later.by), (Span::from_millis(1500), Action::Proceed, None));

@@ -16,7 +16,7 @@
 //! - 10928, 10929: the same page, resource governance; class 20 as a user's report prints it (`Msg 10928, Level 20, State
 //!   1`), where newer documentation has 16.
 //! - 42108, 42109: "Database Engine events and errors (41400 to 42999)", class 16.
-//! - 4064: "MSSQLSERVER_4064"; its class, and 18452's text, from servers' output as drivers' bug reports quote it.
+//! - 4064: "MSSQLSERVER_4064". Its class, and the text and class of 18452, are not confirmed from a server.
 
 /// One error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

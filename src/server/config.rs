@@ -31,10 +31,10 @@ named_enum! {
     pub enum TlsMode {
         /// None: a server that does not support it. A client that requires it gives up.
         Off = "off",
-        /// As SQL Server without Force Encryption, and without TDS 8.0: the login packet only, or the whole connection
-        /// where the client asks for it.
+        /// As SQL Server before 2022, without Force Encryption: the login packet only, or the whole connection where the
+        /// client asks for it; no TDS 8.0.
         Login = "login",
-        /// As SQL Server with Force Encryption: the whole connection, or none.
+        /// As SQL Server with Force Encryption: the whole connection, by TDS 8.0 too, or no connection.
         On = "on",
         /// As SQL Server with Force Strict Encryption: TDS 8.0, TLS before everything else.
         Strict = "strict",

@@ -6,6 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use super::journals::Journals;
+use crate::wire::Journal;
 
 /// What a server has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +26,7 @@ pub struct Counts {
     pub tls_handshakes: u64,
     /// TLS handshakes that failed, because of the client or because it refused.
     pub tls_failed: u64,
-    /// Connections given up because of what the client sent before it was logged in.
+    /// Connections given up because of what the client sent.
     pub malformed: u64,
     /// Connections closed because the login took too long.
     pub timed_out: u64,
@@ -40,11 +44,53 @@ pub struct Counts {
     pub log_entries_lost: u64,
 }
 
-/// The counts of a server, readable while it runs.
+/// The counts and the journal of a server, readable while it runs.
 #[derive(Debug, Clone, Default)]
-pub struct Observer(Arc<Mutex<Counts>>);
+pub struct Observer(Arc<Observed>);
+
+#[derive(Debug, Default)]
+struct Observed {
+    counts: Mutex<Counts>,
+    journals: Journals,
+    /// Told whenever a connection has ended.
+    ended: Notify,
+}
 
 impl Observer {
+    /// An observer that keeps the journals of the newest `journals` connections.
+    pub(super) fn keeping(journals: usize) -> Self {
+        Self(Arc::new(Observed { journals: Journals::keeping(journals), ..Observed::default() }))
+    }
+
+    /// The journals that are kept, in the order of accepting.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Journal> {
+        self.0.journals.snapshot()
+    }
+
+    /// Waits until `connections` connections have ended on both sides.
+    pub async fn ended(&self, connections: u64) {
+        loop {
+            // Made before the look, so that what ends between the two is not missed.
+            let notified = self.0.ended.notified();
+            let counts = self.counts();
+            if counts.accepted - counts.open - counts.held >= connections {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    pub(super) fn journals(&self) -> &Journals {
+        &self.0.journals
+    }
+
+    /// A connection has ended on both sides.
+    pub(super) fn over(&self, change: impl FnOnce(&mut Counts)) {
+        self.update(change);
+        self.0.ended.notify_waiters();
+    }
+
     /// The counts now.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -53,7 +99,7 @@ impl Observer {
 
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
         // A count is whole after every statement, so a panic elsewhere leaves nothing half done.
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.0.counts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn refused(&self, number: u32, state: u8) {

@@ -1,8 +1,8 @@
 //! Logins of a kind that this server does not take: with a token, with the operating system's user, and of dialects
 //! before TDS 7.
 
-use super::answers::error;
-use crate::tds::{LegacyLogin, Login7, ServerMessage};
+use crate::fault::Refusal;
+use crate::tds::{LegacyLogin, Login7};
 
 /// What an SSPI blob begins with: NTLM's signature, SPNEGO's and Kerberos' GSS-API token, SPNEGO's answer.
 const NTLM: &[u8] = b"NTLMSSP\0";
@@ -32,13 +32,13 @@ pub(super) fn refused_by_kind(login: &Login7) -> Option<(u32, Option<u8>)> {
 
 /// What a login before TDS 7 is told: 17802, with the dialect that it asked for. SQL Server writes this number and text
 /// to its error log only and closes, on which such clients report an unexpected end, or wait; here the client is told.
-pub(super) fn unsupported(login: &LegacyLogin) -> ServerMessage {
+pub(super) fn unsupported(login: &LegacyLogin) -> Refusal {
     let text = format!(
         "The Tabular Data Stream (TDS) version {:#x} of the client library used to open the connection is unsupported \
          or unknown. The connection has been closed.",
         login.version()
     );
-    error(17802, 20, 1, text)
+    Refusal { number: 17802, wire_state: 1, state: 1, class: 20, text }
 }
 
 #[cfg(test)]

@@ -1,29 +1,38 @@
 //! Listening and accepting.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
+use self::gate::Gate;
 use super::conversation::{Shared, converse};
 use super::logbook::Logbook;
 use super::{Config, Counts, Error, Observer};
+use crate::fault::check_together;
+use crate::units::Monotonic;
+use crate::wire::tls::{Identity, Tls};
+
+mod gate;
 
 /// How long to wait when no descriptor is left: one may be closed meanwhile, and the kernel's queue holds who waits.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// SQL Server's defaults: the first probe after 30 s of silence, then one a second.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(1));
+
 /// A server that listens and does not yet serve.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    gate: Gate,
     shared: Arc<Shared>,
 }
 
@@ -31,34 +40,39 @@ impl Server {
     /// Listens on `address`; port 0 picks one. Clients connect from here on, and wait until [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be listened on, or the error log not be opened.
-    #[expect(clippy::unused_async, reason = "it must be called inside of a runtime, which `async` says")]
+    /// When the faults make no sense together, the address cannot be listened on, the certificate is of no use, or the
+    /// error log cannot be opened.
     pub async fn bind(address: SocketAddr, config: Config) -> Result<Self, Error> {
-        let listen = || -> io::Result<(TcpListener, SocketAddr)> {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-            socket.set_reuse_address(true)?;
-            // Accepted sockets inherit it, which saves a system call for each.
-            socket.set_tcp_nodelay(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
-            let listener = TcpListener::from_std(socket.into())?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
+        check_together(&config.faults)?;
+        let started = Monotonic::now();
+        let backlog = i32::try_from(config.backlog).unwrap_or(i32::MAX);
+        let (fault, _) = gate::at(&config.faults, Duration::ZERO);
+        let listen = async {
+            let mut socket = bound(address)?;
+            if address.port() == 0 && config.faults.iter().any(|fault| fault.listener().is_some()) {
+                // A port that the kernel has picked goes back to it when the socket stops listening; one that was asked for
+                // by its number does not.
+                let picked = socket.local_addr()?;
+                drop(socket);
+                socket = bound(picked)?;
+            }
+            Gate::open(socket, backlog, fault).await
         };
-        let (listener, address) = listen().map_err(|source| Error::Listen { address, source })?;
-        let observer = Observer::default();
+        let gate = listen.await.map_err(|source| Error::Listen { address, source })?;
+        let observer = Observer::keeping(config.journal);
         let log = config.error_log.as_ref().map(|log| Logbook::open(log, observer.clone())).transpose()?;
-        Ok(Self {
-            listener,
-            address,
-            shared: Arc::new(Shared { config, observer, log, started: tokio::time::Instant::now() }),
-        })
+        let identity = match &config.tls.certificate {
+            Some((certificate, key)) => Identity::from_pem(certificate, key)?,
+            None => Identity::self_signed(&config.tls.names)?,
+        };
+        let tls = Tls::new(&identity)?;
+        Ok(Self { gate, shared: Arc::new(Shared { config, started, tls, certificate: identity.pem(), observer, log }) })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.gate.address()
     }
 
     /// The counts, readable while it serves.
@@ -67,27 +81,34 @@ impl Server {
         self.shared.observer.clone()
     }
 
+    /// Its certificate and the CA's, in PEM: for a client that checks.
+    #[must_use]
+    pub fn certificate(&self) -> String {
+        self.shared.certificate.clone()
+    }
+
     /// Serves until `stop` is ready, then drops every connection; the counts are those of that moment.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Counts {
-        let Self { listener, shared, .. } = self;
+        let Self { mut gate, shared } = self;
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
+            let (fault, change) = gate::at(&shared.config.faults, Monotonic::now().since(shared.started));
+            if let Err(error) = gate.set(fault).await {
+                // The socket is ours, bound, and of a kind that listens: nothing is known that could make it fail.
+                tracing::error!(%error, "the listener does not do what its fault wants");
+            }
+            let changed = async {
+                match change {
+                    Some(change) => tokio::time::sleep(change).await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                (stream, address) = accept(&listener, &shared.observer) => {
-                    let number = shared.observer.update(|counts| {
-                        counts.accepted += 1;
-                        counts.open += 1;
-                        counts.accepted
-                    });
-                    let span = tracing::debug_span!("connection", number, client = %address);
-                    connections.spawn(converse(Arc::clone(&shared), stream, address.ip(), number).instrument(span));
-                    // Whoever has ended is reaped here and not by a branch of its own, which would wake this task once
-                    // more for every connection.
-                    while connections.try_join_next().is_some() {}
-                }
+                () = changed => {}
+                () = accept_all(&mut gate, &shared, &mut connections) => {}
             }
         }
         let counts = shared.observer.counts();
@@ -99,11 +120,40 @@ impl Server {
     }
 }
 
+/// A socket on this address, which does not listen yet.
+fn bound(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    // Accepted sockets inherit both, which saves system calls for each. The times are SQL Server's own: a client that lost
+    // its power is noticed.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Accepts whoever comes.
+async fn accept_all(gate: &mut Gate, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
+    loop {
+        let (stream, address) = accept(gate, &shared.observer).await;
+        let number = shared.observer.update(|counts| {
+            counts.accepted += 1;
+            counts.open += 1;
+            counts.accepted
+        });
+        let span = tracing::debug_span!("connection", number, client = %address);
+        connections.spawn(converse(Arc::clone(shared), stream, address, number).instrument(span));
+        // Whoever has ended is reaped here and not by a branch of its own, which would wake this task once more for every
+        // connection.
+        while connections.try_join_next().is_some() {}
+    }
+}
+
 /// The next connection. Without a descriptor or memory for it, it waits and tries again: the connections that there are
 /// go on.
-async fn accept(listener: &TcpListener, observer: &Observer) -> (TcpStream, SocketAddr) {
+async fn accept(gate: &mut Gate, observer: &Observer) -> (TcpStream, SocketAddr) {
     loop {
-        match listener.accept().await {
+        match gate.accept().await {
             Ok(accepted) => return accepted,
             Err(error) if is_exhaustion(&error) => {
                 observer.update(|counts| counts.accept_pauses += 1);

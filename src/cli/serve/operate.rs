@@ -71,6 +71,13 @@ fn hint(error: &server::Error, option: &str) -> Option<String> {
         server::Error::ErrorLog { .. } => {
             return Some("--errorlog FILE takes a file that can be written, or `-`".into());
         }
+        server::Error::Certificate(_) => {
+            return Some(
+                "--certificate and --key take PEM files, the key without a passphrase; without them one is made".into(),
+            );
+        }
+        server::Error::Fault(_) => return Some("closewait serve --list-faults tells them all".into()),
+        server::Error::Thread { .. } => return None,
     };
     match source.kind() {
         ErrorKind::AddrInUse => {

@@ -18,10 +18,10 @@ pub(super) struct TlsArgs {
     /// What is encrypted [default: whatever the client asks for]
     ///
     /// off     nothing; a client that requires TLS gives up
-    /// login   as SQL Server without Force Encryption: the login packet
-    ///         alone, or everything where the client asks for it
-    /// on      as with Force Encryption: everything
-    /// strict  as with Force Strict Encryption: TDS 8.0, TLS comes first
+    /// login   as SQL Server before 2022: the login packet alone, or
+    ///         everything where the client asks for it; no TDS 8.0
+    /// on      as with Force Encryption: everything, by TDS 8.0 too
+    /// strict  as with Force Strict Encryption: TDS 8.0 alone
     #[arg(
         long = "tls",
         value_name = "MODE",
@@ -77,14 +77,10 @@ impl TlsArgs {
     /// Writes the certificate of a server that listens, if that was asked for.
     pub(super) fn write_certificate(&self, server: &Server) -> Result<(), Failure> {
         let Some(path) = &self.write_certificate else { return Ok(()) };
-        let pem = certificate(server)?;
-        replace(path, &pem).with_context(|| format!("write {}", path.display())).map_err(Failure::machine)
+        replace(path, &server.certificate())
+            .with_context(|| format!("write {}", path.display()))
+            .map_err(Failure::machine)
     }
-}
-
-/// What a strict client has to trust: the server's certificate, then its CA's.
-fn certificate(_: &Server) -> Result<String, Failure> {
-    Err(Failure::machine(anyhow::anyhow!("write the certificate: TLS is not spoken here yet")))
 }
 
 /// Writes the whole file or nothing, whoever reads it meanwhile.

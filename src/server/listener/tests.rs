@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::record::TcpState;
-use crate::server::{CloseMode, ErrorLog, Login};
+use crate::server::{CloseMode, ErrorLog, Login, TlsConfig, TlsMode};
 use crate::tds::{Done, Login7, PacketType, Password, TdsVersion, Token};
 use crate::units::Span;
 use crate::wire::Connection;
@@ -276,7 +276,9 @@ async fn what_is_no_tds_gets_no_reply_and_one_log_entry() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("errorlog");
-        let config = Config { error_log: Some(ErrorLog::File(path.clone())), ..Config::default() };
+        // Without TDS 8.0, so that a ClientHello at once is no beginning.
+        let tls = TlsConfig { mode: Some(TlsMode::Login), ..TlsConfig::default() };
+        let config = Config { error_log: Some(ErrorLog::File(path.clone())), tls, ..Config::default() };
         let counts = in_time(with_server(config, async |address, observer| {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(bytes).await.unwrap();

@@ -3,8 +3,6 @@
 mod prepared;
 mod state;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 pub(super) use state::Session;
 
 use super::answers::{self, batch, error};
@@ -13,10 +11,7 @@ use crate::tds::{
     COLLATION, Change, Done, EnvChange, Feature, Header, Login7, LoginAck, MAX_PACKET, Message, PacketType, Rpc,
     ServerMessage, SqlBatch, TdsVersion, Token, TransactionRequest,
 };
-use crate::wire::{Connection, Error};
-
-/// The longest request of a session that is taken.
-const REQUEST_LIMIT: usize = 1024 * 1024;
+use crate::wire::Error;
 
 /// The build of SQL Server 2022 RTM: what PRELOGIN and LOGINACK say.
 pub(super) const BUILD: [u8; 6] = [16, 0, 0x03, 0xE8, 0, 0];
@@ -42,6 +37,9 @@ pub(super) fn welcome(login: &Login7, session: &Session, version: TdsVersion, pa
     ];
     if version.has_collations() {
         tokens.push(Token::EnvChange(EnvChange::Collation(COLLATION)));
+    } else {
+        // What a client of TDS 7.0 is told instead; jTDS does not go on without it.
+        tokens.push(Token::EnvChange(EnvChange::CharacterSet(change("iso_1", ""))));
     }
     tokens.push(Token::EnvChange(EnvChange::Language(change(language, ""))));
     tokens.push(info(5703, 1, format!("Changed language setting to {language}.")));
@@ -58,22 +56,6 @@ pub(super) fn welcome(login: &Login7, session: &Session, version: TdsVersion, pa
     tokens.push(Token::EnvChange(EnvChange::PacketSize(change(&size, &DEFAULT_PACKET.to_string()))));
     tokens.push(Token::Done(Done::of(Done::FINAL)));
     tokens
-}
-
-/// Answers requests until the client closes.
-///
-/// # Errors
-/// When the client sends what is no request, or the transport fails.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    connection: &mut Connection<S>,
-    mut session: Session,
-    version: TdsVersion,
-) -> Result<(), Error> {
-    while let Some(message) = connection.read_message(REQUEST_LIMIT).await? {
-        let tokens = reply(&message, version, &mut session)?;
-        connection.write_message(PacketType::REPLY, &Token::encode_all(&tokens, version)).await?;
-    }
-    Ok(())
 }
 
 /// The answer to a request: the last token is a DONE or a DONEPROC, always.

@@ -1,0 +1,103 @@
+//! What a fault wants done, done.
+
+use socket2::SockRef;
+use tokio::time::{sleep, timeout};
+
+use super::CloseMode;
+use super::conversation::{Stop, Talk, Wire};
+use crate::fault::{Action, FaultSpec, Script, Stage, Step, Then, ask};
+use crate::units::Span;
+
+impl Talk {
+    /// What the faults that struck this connection want at this stage, after the delay that they want, and how the
+    /// connection is to end if it is ended by that.
+    pub(super) async fn consult(&self, wire: &Wire, stage: &Stage<'_>) -> (Action, CloseMode) {
+        let asked = ask(&self.config().faults, self.struck, stage);
+        if asked.delay > Span::default() {
+            sleep(asked.delay.0).await;
+        }
+        for fault in [asked.late, asked.by].into_iter().flatten() {
+            let name = fault.fault.to_string();
+            wire.scribe().change(|journal| journal.faults.push(name.clone()));
+            self.observe(|counts| *counts.faults.entry(name).or_default() += 1);
+        }
+        let end = asked.by.and_then(FaultSpec::end);
+        (asked.action, end.map_or(self.config().close, CloseMode::from))
+    }
+
+    /// Does what a fault wants instead of a good reply, and says whether there was one: the good reply is then not to be
+    /// sent. `good` makes the bytes that a good server would send.
+    pub(super) async fn faulted(
+        &self,
+        wire: &mut Wire,
+        stage: &Stage<'_>,
+        good: impl FnOnce() -> Vec<u8>,
+    ) -> Result<bool, Stop> {
+        match self.consult(wire, stage).await {
+            (Action::Instead(script), mode) => self.perform(wire, script, mode, good).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Does what a script says.
+    pub(super) async fn perform(
+        &self,
+        wire: &mut Wire,
+        script: Script,
+        mode: CloseMode,
+        good: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), Stop> {
+        let Script { refusals, steps, then } = script;
+        self.refused(wire.scribe(), &refusals);
+        let mut good = Some(good);
+        let mut good = || good.take().map(|good| good()).unwrap_or_default();
+        let count = steps.len();
+        for (at, step) in steps.into_iter().enumerate() {
+            if at + 1 == count && then == Then::End {
+                cork(wire, mode);
+            }
+            match step {
+                Step::Send(bytes) => wire.write_bytes(&bytes).await?,
+                Step::Whole => wire.write_bytes(&good()).await?,
+                Step::Half => {
+                    let good = good();
+                    wire.write_bytes(&good[..good.len() / 2]).await?;
+                }
+                Step::Drip(every) => {
+                    for byte in good() {
+                        wire.write_bytes(&[byte]).await?;
+                        wait(wire, every).await?;
+                    }
+                }
+                Step::Repeat { bytes, every } => loop {
+                    wire.write_bytes(&bytes).await?;
+                    wait(wire, every).await?;
+                },
+                Step::Wait(span) => wait(wire, span).await?,
+            }
+        }
+        match then {
+            Then::End => Err(Stop::Over(mode)),
+            Then::Silence => Err(Stop::Silence),
+            Then::Proceed => Ok(()),
+        }
+    }
+}
+
+/// Where the server is to close first, it must: a client that is woken by the answer and closes before the server has
+/// the processor again would close first, and have TIME_WAIT on its own side. So the last answer is corked, and leaves
+/// together with the FIN.
+pub(super) fn cork(wire: &Wire, mode: CloseMode) {
+    if matches!(mode, CloseMode::Orderly | CloseMode::Shutdown) {
+        // It fails on no socket that is open; without it the answer just leaves a little earlier.
+        let _ = SockRef::from(wire.stream().socket()).set_tcp_cork(true);
+    }
+}
+
+/// Waits, unless the client ends the connection before. What it sends meanwhile is forgotten.
+async fn wait(wire: &mut Wire, span: Span) -> Result<(), Stop> {
+    match timeout(span.0, wire.discard()).await {
+        Ok(()) => Err(Stop::Gone),
+        Err(_) => Ok(()),
+    }
+}
