@@ -101,7 +101,7 @@ CERTIFICATES = ("untrusted", "expired", "wrong-name")
 # strict server knows nothing else; TLS first is taken wherever TLS is.
 LETS_IN = {
     "off": ("nothing", "not-supported", "off"),
-    "login": ("nothing", "not-supported", "off", "on", "strict"),
+    "login": ("nothing", "not-supported", "off", "on"),
     "on": ("off", "on", "strict"),
     "strict": ("strict",),
 }
