@@ -10,7 +10,7 @@ use std::time::Duration;
 use closewait::tds::Encryption;
 use closewait::units::Monotonic;
 use rustls::ClientConfig;
-use rustls::version::{TLS12, TLS13};
+use rustls::version::TLS12;
 
 use super::part::{THREADS, this_program};
 use super::{bytes, tls};
@@ -23,12 +23,11 @@ const LONGEST: Duration = Duration::from_secs(120);
 pub(crate) enum Way {
     Plain,
     /// The login packet alone is encrypted; the answer comes in clear.
-    Tls12,
-    Tls13,
+    Tls,
 }
 
 impl Way {
-    const ALL: [(&'static str, Self); 3] = [("plain", Self::Plain), ("tls-1.2", Self::Tls12), ("tls-1.3", Self::Tls13)];
+    const ALL: [(&'static str, Self); 2] = [("plain", Self::Plain), ("tls", Self::Tls)];
 
     pub(crate) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, way)| *way == self).map_or("", |(name, _)| name)
@@ -37,15 +36,14 @@ impl Way {
     pub(crate) fn config(self) -> Option<Arc<ClientConfig>> {
         match self {
             Self::Plain => None,
-            Self::Tls12 => Some(tls::config(&TLS12)),
-            Self::Tls13 => Some(tls::config(&TLS13)),
+            Self::Tls => Some(tls::config(&TLS12)),
         }
     }
 
     const fn encryption(self) -> Encryption {
         match self {
             Self::Plain => Encryption::NotSupported,
-            Self::Tls12 | Self::Tls13 => Encryption::Off,
+            Self::Tls => Encryption::Off,
         }
     }
 }

@@ -22,16 +22,14 @@ pub(crate) fn table() {
         println!("skipped: this server speaks no TLS");
         return;
     }
-    for (state, way) in [("TLS 1.2, logged in", Way::Tls12), ("TLS 1.3, logged in", Way::Tls13)] {
-        let config = way.config().expect("a way with TLS");
-        print(state, &|server| {
-            let mut stream = opened(server, Encryption::On)?.0;
-            let mut connection = tls::handshake(&mut stream, &config)?;
-            tls::send(&mut stream, &mut connection, &login())?;
-            // The socket stays open; what this side knows of TLS is no longer needed.
-            tls::receive(&mut stream, &mut connection).map(|()| stream)
-        });
-    }
+    let config = Way::Tls.config().expect("a way with TLS");
+    print("TLS, logged in", &|server| {
+        let mut stream = opened(server, Encryption::On)?.0;
+        let mut connection = tls::handshake(&mut stream, &config)?;
+        tls::send(&mut stream, &mut connection, &login())?;
+        // The socket stays open; what this side knows of TLS is no longer needed.
+        tls::receive(&mut stream, &mut connection).map(|()| stream)
+    });
 }
 
 /// Opens connections one after the other; `open` returns when the server has done its part.

@@ -75,14 +75,12 @@ pub(crate) fn tls_table() {
     }
     head();
     let lengths = bytes::answers(ours.address).expect("a login that is refused").map(|answer| answer.len());
-    for (name, way) in [("TLS 1.2", Way::Tls12), ("TLS 1.3", Way::Tls13)] {
-        let mut rounds = Rounds::default();
-        Rounds::default().play(&ours, way, TLS_LOGINS, lengths);
-        for _ in 0..TLS_ROUNDS {
-            rounds.play(&ours, way, TLS_LOGINS, lengths);
-        }
-        rounds.print(name);
+    let mut rounds = Rounds::default();
+    Rounds::default().play(&ours, Way::Tls, TLS_LOGINS, lengths);
+    for _ in 0..TLS_ROUNDS {
+        rounds.play(&ours, Way::Tls, TLS_LOGINS, lengths);
     }
+    rounds.print("TLS 1.2");
 }
 
 fn head() {
