@@ -53,7 +53,8 @@ Faults:
   login-stall:for=30s,p=0.2; --list-faults tells what each does, which incident
   it stands for, and how a correct client ends.
 
-On success it answers SELECT 1, SELECT @@VERSION and SELECT @@SPID; anything else gets an ordinary error.";
+After a good login it answers SELECTs of literals, @@variables and functions, and
+what drivers send on their own; anything else gets an ordinary error.";
 
 /// Be a SQL Server stand-in.
 #[derive(Debug, Args)]
