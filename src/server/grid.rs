@@ -146,6 +146,15 @@ async fn every_fault_strikes_and_leaves_nothing() {
     }
 }
 
+/// It answers the last byte at once: what it says then was forgotten once, and it waited for ever.
+#[tokio::test]
+async fn who_waits_for_all_of_a_drip_goes_on() {
+    for name in ["prelogin-drip:every=1ms", "login-drip:every=1ms"] {
+        let (_, rows, faults) = struck(name, Way::Plain).await;
+        assert_eq!((rows, faults.len()), (Some(2), 1), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_good_login_and_a_refusal_in_every_way_of_tls() {
     for way in [Way::Plain, Way::LoginOnly, Way::Whole, Way::Strict] {

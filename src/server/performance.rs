@@ -64,9 +64,12 @@ impl Talk {
                     wire.write_bytes(&good[..good.len() / 2]).await?;
                 }
                 Step::Drip(every) => {
-                    for byte in good() {
+                    for (at, byte) in good().into_iter().enumerate() {
+                        // Between two bytes only: who has the last one may say what comes next, and is to be heard.
+                        if at > 0 {
+                            wait(wire, every).await?;
+                        }
                         wire.write_bytes(&[byte]).await?;
-                        wait(wire, every).await?;
                     }
                 }
                 Step::Repeat { bytes, every } => loop {
