@@ -62,7 +62,6 @@ PLAIN = {
     "prelogin-drip": ERROR,
     "prelogin-stall": ERROR,
     "prelogin-end": ERROR,
-    "prelogin-encryption-mismatch": ERROR,
     "login-18456:end=hold": ("18456",),
     "login-18456:end=reset": ("18456", "error"),
     "login-18456-state-5": ("18456",),
@@ -76,7 +75,8 @@ PLAIN = {
     "login-no-eom": ("18456", "error"),
     "login-garbage": ERROR,
     "login-bad-type": ("18456", "error"),
-    "login-drip": ("18456", "error"),
+    # The answer of a good login.
+    "login-drip": ERROR,
     "login-split": ("18456",),
     "login-info-forever": ERROR,
     "login-stall": ERROR,
@@ -94,6 +94,7 @@ PLAIN = {
     "session-later-end": EITHER,
 }
 
+MISMATCH = "prelogin-encryption-mismatch"
 HANDSHAKE = ("garbage", "alert", "cut", "stall", "end")
 CERTIFICATES = ("untrusted", "expired", "wrong-name")
 
@@ -128,6 +129,11 @@ def refusal(number):
     return "login-%d" % number
 
 
+def mismatch_rule(asks):
+    """Met with an ENCRYPTION that it did not ask for. One that asked for the login packet only can do all of it."""
+    return ROW if asks in ("nothing", "off") else ERROR
+
+
 def tls_faults(verifies):
     """The faults of a handshake in PRELOGIN packets, for a client that verifies and for one that does not."""
     rules = {"tls-" + what: ERROR for what in HANDSHAKE}
@@ -145,10 +151,14 @@ def all_cases():
             yield Case(one, "none", mode, ROW if one.asks in let_in else ERROR)
         if one.role == "plain":
             for fault, rule in PLAIN.items():
-                yield Case(one, fault, None, rule)
+                # What strikes a PRELOGIN cannot strike a client that sends none.
+                struck = one.asks != "nothing" or not fault.startswith("prelogin-")
+                yield Case(one, fault, None, rule if struck else ROW)
             for number in TEXTS:
                 if number not in EVERYWHERE:
                     yield Case(one, refusal(number), None, (str(number),))
+        if one.role in ("plain", "tls", "tls-verified"):
+            yield Case(one, MISMATCH, None, mismatch_rule(one.asks))
         if one.role in ("tls", "tls-verified"):
             for fault, rule in tls_faults(one.verifies).items():
                 yield Case(one, fault, None, rule)

@@ -1,4 +1,4 @@
-"""RESULTS.md: the expectations as tables, with what each driver does differently as footnotes.
+"""RESULTS.md: the expectations as tables, and what each driver does differently as its list of findings.
 
 It is made of the expectations and not of one run, since a run passes only where it equals them: so it can be checked
 without playing anything, and no timing gets into it.
@@ -17,65 +17,125 @@ VERSIONS = "## Versions"
 
 HEAD = """# What real drivers make of `closewait serve`
 
-Made by `tests/drivers/run.py --write`; do not edit. Every cell was played, with login and query timeouts of 3 s: one
-client process, one server of its own. A number means that the driver told this error's number and the server's text;
-`row` that it got its row; `error` that it told an error of its own within 10 s, and closed. `late`: after 10 s. `hang`:
-not at all within 20 s. `crash`: its process died; `no answer`: its process ended as if all were well, without a row or an
-error. `text only`: the server's text without its number. Where a driver does other than a correct one
-would, a footnote says what.
+Made by `tests/drivers/run.py --write`; do not edit. %d drivers in %d configurations, %d cases, each played with one client
+process and one server of its own, and with login and query timeouts of 3 s.
+
+| outcome | meaning |
+| --- | --- |
+| a number | the driver told this error's number and the server's text |
+| `row` | it got the row of its `SELECT 1` |
+| `error` | it told an error of its own within %d s, and ended |
+| `late error` | it told one after that |
+| `hang` | it said nothing within %d s |
+| `crash` | its process died |
+| `no answer` | its process ended as if all were well, with neither a row nor an error |
+| `text only` | the server's text without its number |
+
+`X or Y`: both are right, or it does now this and now that. **Bold** is other than what is expected of a correct driver; the
+findings say what, and why.
 """
+
+SUMMARY = """## Configurations
+
+Outcomes of a good login with `SELECT 1`, of four refusals, and of a good login under each `--tls` of the server; then for each
+phase how many of its faults ended as they should, and what came of the rest. A phase without a number was not played: one
+configuration of each driver stands for it.
+"""
+
+DETAILS = (
+    ("## Faults, plain\n\nOne configuration of each driver.\n", ("plain",)),
+    ("## Faults of a TLS handshake in PRELOGIN packets\n\nOne configuration that trusts any certificate, one that verifies.\n",
+     ("tls", "tls-verified")),
+    ("## Faults of a strict handshake (TDS 8.0)\n", ("strict",)),
+)
+
+PHASES = ("connect", "prelogin", "tls", "login", "session")
+LOGINS = ("none", *(cases.refusal(number) for number in cases.EVERYWHERE))
 
 
 class Tables:
-    """The tables of one document, and the footnotes that they share."""
+    """The tables of one document."""
 
     def __init__(self, expectations):
-        self.expectations = expectations
-        self.notes = []
-        self.cases = {(case.configuration, case.name): case for case in cases.all_cases()}
+        self.expected = {case: expectations.of(case) for case in cases.all_cases()}
+        self.cases = {}
+        for case in self.expected:
+            self.cases.setdefault(case.configuration.name, {})[case.name] = case
 
     def cell(self, configuration, name):
-        case = self.cases.get((configuration, name))
+        case = self.cases[configuration.name].get(name)
         if case is None:
             return ""
-        expected = self.expectations.of(case)
+        expected = self.expected[case]
         text = " or ".join(expected.outcomes)
-        if expected.note:
-            if expected.note not in self.notes:
-                self.notes.append(expected.note)
-            text += " [^%d]" % (self.notes.index(expected.note) + 1)
-        return text
+        return "**%s**" % text if expected.note else text
 
-    def logins(self):
-        names = ["none", *("login-%d" % number for number in cases.EVERYWHERE), *("none under --tls " + mode for mode in cases.LETS_IN)]
+    def summary(self):
+        names = [*LOGINS, *("none under --tls " + mode for mode in cases.LETS_IN)]
         heads = ["good", *(str(number) for number in cases.EVERYWHERE), *("`--tls %s`" % mode for mode in cases.LETS_IN)]
-        rows = [[one.name, one.asks, *(self.cell(one, name) for name in names)] for one in CONFIGURATIONS]
-        return table(["configuration", "asks for", *heads], rows)
+        rows = [
+            [one.name, one.asks, *(self.cell(one, name) for name in names), *(self.phase(one, phase) for phase in PHASES)]
+            for one in CONFIGURATIONS
+        ]
+        return table(["configuration", "asks for", *heads, *PHASES], rows)
+
+    def phase(self, configuration, phase):
+        """How many ended as they should, and what the others came to."""
+        met = [self.expected[case] for case in self.cases[configuration.name].values() if phase_of(case) == phase]
+        others = [" or ".join(expected.outcomes) for expected in met if expected.note]
+        parts = ["%d of %d" % (len(met) - len(others), len(met)) if met else ""]
+        return ", ".join([*parts, *("**%s** %d" % (other, others.count(other)) for other in dict.fromkeys(others))])
 
     def faults(self, *roles):
         """A fault a row, a configuration a column."""
         columns = [one for role in roles for one in configurations.representatives(role)]
-        logins = {"none", *("login-%d" % number for number in cases.EVERYWHERE)}
-        names = dict.fromkeys(
-            case.name for case in self.cases.values() if case.configuration in columns and not case.tls and case.name not in logins
-        )
+        names = dict.fromkeys(case.name for one in columns for case in self.cases[one.name].values() if phase_of(case))
         rows = [["`%s`" % name, *(self.cell(one, name) for one in columns)] for name in names]
         return table(["fault", *(one.name for one in columns)], rows)
 
+    def findings(self, driver):
+        """What a driver does otherwise, each with where it was met."""
+        met = {}
+        for case, expected in self.expected.items():
+            if case.configuration.driver == driver and expected.note:
+                met.setdefault((expected.outcomes, expected.note), []).append(case)
+        if not met:
+            return "Nothing: each case ended as it should.\n"
+        return "\n".join(
+            "- **%s** at %s (%s): %s" % (" or ".join(outcomes), names_of(met_by), configurations_of(met_by), note)
+            for (outcomes, note), met_by in met.items()
+        ) + "\n"
+
     def document(self, versions):
-        parts = [
-            HEAD,
-            "## Logins\n\nEach configuration: a good login and `SELECT 1`, refusals, and a good login under each mode of the server.\n",
-            self.logins(),
-            "## Faults, plain\n\nOne configuration of each driver.\n",
-            self.faults("plain"),
-            "## Faults of a TLS handshake in PRELOGIN packets\n\nOne configuration that trusts any certificate, one that verifies.\n",
-            self.faults("tls", "tls-verified"),
-            "## Faults of a strict handshake (TDS 8.0)\n",
-            self.faults("strict"),
-        ]
-        parts.append("\n".join("[^%d]: %s" % (at, note) for at, note in enumerate(self.notes, 1)) + "\n")
+        head = HEAD % (len(DRIVERS), len(CONFIGURATIONS), len(self.expected), play.LATE, play.LIMIT)
+        parts = [head, SUMMARY, self.summary(), "## Findings\n"]
+        for driver in DRIVERS:
+            parts += ["### %s\n" % driver, self.findings(driver)]
+        for title, roles in DETAILS:
+            parts += [title, self.faults(*roles)]
         return "\n".join([*parts, VERSIONS + "\n", versions])
+
+
+def phase_of(case):
+    """None for what the summary shows outcome by outcome."""
+    if case.tls or case.fault in LOGINS:
+        return None
+    phase = case.fault.split("-")[0].split(":")[0]
+    return {"strict": "tls", "slow": "session"}.get(phase, phase)
+
+
+def names_of(met):
+    """The cases, refusals by a number as one where they are many."""
+    names = list(dict.fromkeys(case.name for case in met))
+    numbered = [name for name in names if name.removeprefix("login-").isdigit()]
+    shown = [name for name in names if name not in numbered] if len(numbered) > 4 else names
+    return ", ".join([*(["every `login-NUMBER`"] if shown is not names else []), *("`%s`" % name for name in shown)])
+
+
+def configurations_of(met):
+    """Those of a driver, without its name; many as a number."""
+    names = list(dict.fromkeys(case.configuration.name.removeprefix(case.configuration.driver + " ") for case in met))
+    return "; ".join(names) if len(names) <= 4 else "%d configurations" % len(names)
 
 
 def table(head, rows):

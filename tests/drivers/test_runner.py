@@ -10,7 +10,9 @@ from unittest import mock
 
 import configurations
 import play
-from cases import Case, all_cases, names_of
+import results
+import server
+from cases import EITHER, ERROR, ROW, Case, all_cases, names_of
 from expectations import Expectations
 
 PLAIN = configurations.representatives("plain")[0]
@@ -82,6 +84,20 @@ class Tables(unittest.TestCase):
                 place = play.filled(word, "nowhere")
                 self.assertTrue(not word.startswith("{clients}") or os.path.exists(place), place)
 
+    def test_rules_know_what_a_client_asks_for(self):
+        rules = {(case.configuration.name, case.name): case.rule for case in all_cases()}
+        self.assertEqual(rules["jTDS 8.0 off", "prelogin-stall"], ROW)
+        self.assertEqual(rules["jTDS 8.0 off", "login-stall"], ERROR)
+        self.assertEqual(rules["tsql 7.4 off", "prelogin-stall"], ERROR)
+        mismatch = "prelogin-encryption-mismatch"
+        asked = [rules[name, mismatch] for name in ("jTDS 8.0 off", "mssql-python 7.4 Optional", "tsql 7.4 off", "tsql 7.4 require")]
+        self.assertEqual(asked, [ROW, ROW, ERROR, ERROR])
+
+    def test_a_server_without_tls_is_asked_for_no_certificate(self):
+        for tls, asked in (("off", False), ("on", True), (None, True)):
+            command = server.Server("closewait", "none", tls, "server.pem", os.devnull).command
+            self.assertEqual("--write-certificate" in command, asked, tls)
+
     def test_the_servers_list_of_faults_is_read(self):
         page = "A fault is written NAME\n\nCONNECT: before anything is read\n\n  connect-stall  (the login is never over)\n"
         page += "    wire        the SYN is\n                not answered\n\n  login-18456\n    parameters  none\n"
@@ -96,6 +112,40 @@ class Tables(unittest.TestCase):
             case = Case(PLAIN, "none", None, ("row",))
             self.assertEqual(expectations.of(case).outcomes, ("hang",))
             self.assertEqual([one["configuration"] for one in expectations.idle()], ["nobody *"])
+
+
+class Results(unittest.TestCase):
+    def tables(self, *exceptions):
+        entry = '[[exception]]\nconfiguration = "%s"\ncase = "%s"\noutcome = "%s"\nnote = "%s"\n'
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch, "expected.toml")
+            place.write_text("".join(entry % exception for exception in exceptions))
+            return results.Tables(Expectations(place))
+
+    def test_what_a_driver_does_otherwise_is_counted_and_listed(self):
+        driver = PLAIN.driver
+        tables = self.tables((PLAIN.name, "connect-*", "hang", "It waits."), (driver + " *", "login-[0-9]*", "error", "It is mute."))
+        self.assertRegex(tables.phase(PLAIN, "connect"), r"^0 of (\d), \*\*hang\*\* \1$")
+        self.assertRegex(tables.phase(PLAIN, "prelogin"), r"^(\d) of \1$")
+        self.assertEqual(tables.cell(PLAIN, "connect-end"), "**hang**")
+        self.assertEqual(tables.cell(PLAIN, "session-later-end"), " or ".join(EITHER))
+        waits, mute = sorted(tables.findings(driver).splitlines(), reverse=True)
+        own = PLAIN.name.removeprefix(driver + " ")
+        self.assertEqual(
+            waits, "- **hang** at `connect-refuse`, `connect-stall`, `connect-no-reply`, `connect-end` (%s): It waits." % own
+        )
+        self.assertRegex(mute, r"^- \*\*error\*\* at every `login-NUMBER`, .* \(\d+ configurations\): It is mute\.$")
+        self.assertIn("Nothing", tables.findings("tedious"))
+
+    def test_every_case_is_in_the_document(self):
+        tables = self.tables()
+        document = tables.document("")
+        self.assertEqual(document.count("\n### "), len(configurations.DRIVERS))
+        for case in all_cases():
+            shown = case.tls or results.phase_of(case) or case.fault in results.LOGINS
+            self.assertTrue(shown, case.name)
+            self.assertTrue(case.tls or case.fault in results.LOGINS or "| `%s` |" % case.name in document, case.name)
+            self.assertIn("| %s |" % case.configuration.name, document)
 
 
 if __name__ == "__main__":
