@@ -124,6 +124,11 @@ class Case:
     def name(self):
         return "%s under --tls %s" % (self.fault, self.tls) if self.tls else self.fault
 
+    @property
+    def waits(self):
+        """Whether its client mostly waits, and wants next to no processor."""
+        return self.rule != ROW and any(word in self.fault for word in ("stall", "drip", "no-reply", "forever"))
+
 
 def refusal(number):
     return "login-%d" % number

@@ -93,6 +93,11 @@ class Tables(unittest.TestCase):
         asked = [rules[name, mismatch] for name in ("jTDS 8.0 off", "mssql-python 7.4 Optional", "tsql 7.4 off", "tsql 7.4 require")]
         self.assertEqual(asked, [ROW, ROW, ERROR, ERROR])
 
+    def test_what_waits_is_known(self):
+        waits = {(case.configuration.name, case.name): case.waits for case in all_cases()}
+        asked = [("tsql 7.4 off", "prelogin-drip"), ("jTDS 8.0 off", "prelogin-drip"), ("tsql 7.4 off", "login-18456")]
+        self.assertEqual([waits[one] for one in asked], [True, False, False])
+
     def test_a_server_without_tls_is_asked_for_no_certificate(self):
         for tls, asked in (("off", False), ("on", True), (None, True)):
             command = server.Server("closewait", "none", tls, "server.pem", os.devnull).command
