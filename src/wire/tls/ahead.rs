@@ -7,36 +7,62 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream, and what of it was read too far. When that is nothing it holds no room and costs one comparison.
+///
+/// Nothing that stays is moved when a part is taken, since a peer decides how small the parts are.
 #[derive(Debug)]
 pub(super) struct Ahead<S> {
     pub(super) stream: S,
     bytes: Vec<u8>,
+    /// So many of them were taken.
+    taken: usize,
+    /// How many bytes were ever put back or moved.
+    #[cfg(test)]
+    pub(super) moved: usize,
 }
 
 impl<S> Ahead<S> {
     pub(super) const fn new(stream: S) -> Self {
-        Self { stream, bytes: Vec::new() }
+        Self {
+            stream,
+            bytes: Vec::new(),
+            taken: 0,
+            #[cfg(test)]
+            moved: 0,
+        }
+    }
+
+    /// Whether the next read takes what was read too far.
+    pub(super) const fn is_ahead(&self) -> bool {
+        self.taken < self.bytes.len()
     }
 
     /// Puts bytes back that come before everything else.
     pub(super) fn unread(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.bytes.splice(0..0, bytes.iter().copied());
+        if bytes.is_empty() {
+            return;
         }
+        #[cfg(test)]
+        {
+            self.moved += bytes.len() + self.bytes.len() - self.taken;
+        }
+        // Into the room of what was taken.
+        self.bytes.splice(..self.taken, bytes.iter().copied());
+        self.taken = 0;
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Ahead<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.bytes.is_empty() {
+        if !this.is_ahead() {
             return Pin::new(&mut this.stream).poll_read(context, buffer);
         }
-        let take = this.bytes.len().min(buffer.remaining());
-        buffer.put_slice(&this.bytes[..take]);
-        this.bytes.drain(..take);
-        if this.bytes.is_empty() {
-            this.bytes = Vec::new();
+        let rest = &this.bytes[this.taken..];
+        let take = rest.len().min(buffer.remaining());
+        buffer.put_slice(&rest[..take]);
+        this.taken += take;
+        if !this.is_ahead() {
+            (this.bytes, this.taken) = (Vec::new(), 0);
         }
         Poll::Ready(Ok(()))
     }

@@ -54,7 +54,10 @@ impl Records {
             return Pin::new(stream).poll_read(context, buffer);
         }
         loop {
-            let mut room = ReadBuf::new(buffer.initialize_unfilled());
+            // What was read too far is taken as it is needed, or a read's many small records would be put back many times.
+            let most = if stream.is_ahead() { self.needs() } else { usize::MAX };
+            let most = most.min(buffer.remaining());
+            let mut room = ReadBuf::new(buffer.initialize_unfilled_to(most));
             ready!(Pin::new(&mut *stream).poll_read(context, &mut room))?;
             let bytes = room.filled_mut();
             if bytes.is_empty() {
@@ -116,6 +119,16 @@ impl Records {
         Ok(taken)
     }
 
+    /// So many bytes are sure to be taken whole.
+    const fn needs(&self) -> usize {
+        match self {
+            Self::Bare { seen, left, .. } if *seen == RECORD_HEADER_LEN => *left,
+            Self::Bare { seen, .. } => RECORD_HEADER_LEN - *seen,
+            // Whole packets, and many of them.
+            Self::Raw | Self::Between { .. } | Self::Packet { .. } => usize::MAX,
+        }
+    }
+
     fn after(header: Header) -> io::Result<Self> {
         match usize::from(header.length).checked_sub(HEADER_LEN) {
             Some(0) => Ok(Self::BETWEEN),
@@ -156,6 +169,8 @@ fn malformed(what: &'static str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -215,6 +230,24 @@ mod tests {
         let mut records = Records::new(IN_PACKETS);
         let mut bytes = [bare.to_vec(), packet(b"plain")].concat();
         assert_eq!(records.take(&mut bytes).unwrap().used, bare.len());
+    }
+
+    #[test]
+    fn many_small_records_in_one_read_are_not_put_back_many_times() {
+        let all = [0x17, 3, 3, 0, 1, 9].repeat(5000);
+        let (mut stream, mut records) = (Ahead::new(&all[..]), Records::new(IN_PACKETS));
+        let (mut room, mut read, mut reads) = ([0; 30_000], 0, 0);
+        loop {
+            let mut buffer = ReadBuf::new(&mut room);
+            let result = records.poll_read(&mut stream, &mut Context::from_waker(Waker::noop()), &mut buffer);
+            assert!(matches!(result, Poll::Ready(Ok(()))), "{result:?}");
+            if buffer.filled().is_empty() {
+                break;
+            }
+            (read, reads) = (read + buffer.filled().len(), reads + 1);
+        }
+        assert_eq!(read, 30_000);
+        assert!(stream.moved <= read && reads <= 2 * 5000, "{} moved in {reads} reads", stream.moved);
     }
 
     #[test]
