@@ -5,7 +5,12 @@ use closewait::tds::{Login7, TdsVersion};
 
 fn read(payload: &[u8]) {
     let Ok(mut login) = Login7::decode(payload) else { return };
-    let _ = TdsVersion::negotiate(login.tds_version);
+    let [plain, strict] = [false, true].map(|strict| TdsVersion::negotiate(login.tds_version, strict));
+    assert!(plain == strict || strict == Some(TdsVersion::V8_0), "{plain:?} {strict:?}");
+    let _ = (login.fed_auth(), login.integrated());
+    for feature in &login.features {
+        assert!(feature.acknowledged().is_none_or(|answer| answer.id == feature.id && feature.asked().is_ok()));
+    }
     // Fields may share their bytes, so that what was read need not fit when each has bytes of its own.
     let Ok(bytes) = login.encode() else { return };
     if login.features.is_empty() {
