@@ -1,5 +1,6 @@
 //! What a connection's end leaves behind: counts, lines of the error log, and a word in the journal.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::answers::SERVER;
@@ -47,6 +48,11 @@ impl Talk {
         }
     }
 
+    /// Where the client is; on a socket of both families an address of IPv4 is shown as such.
+    fn address(&self) -> IpAddr {
+        self.client.ip().to_canonical()
+    }
+
     fn log_refusal(&self, refusal: &Refusal) {
         let Some(log) = &self.shared.log else { return };
         let failure = LoginFailure {
@@ -54,7 +60,7 @@ impl Talk {
             class: refusal.class,
             state: refusal.state,
             text: refusal.text.clone(),
-            client: self.client.ip(),
+            client: self.address(),
         };
         let mut entry = failure.lines(Audience::ErrorLog, now());
         if self.config().failure_audit {
@@ -66,7 +72,7 @@ impl Talk {
     fn log_network_failure(&self, number: u32, scribe: &Scribe) {
         scribe.note(Party::Client, || Deed::Malformed { number });
         if let Some(log) = &self.shared.log {
-            log.enter(network_failure(number, &told(number), self.client.ip(), now()));
+            log.enter(network_failure(number, &told(number), self.address(), now()));
         }
     }
 }
