@@ -53,8 +53,10 @@ Faults:
   login-stall:for=30s,p=0.2; --list-faults tells what each does, which incident
   it stands for, and how a correct client ends.
 
-After a good login it answers SELECTs of literals, @@variables and functions, and
-what drivers send on their own; anything else gets an ordinary error.";
+After a good login it answers what drivers send on their own (SET, USE, BEGIN TRAN,
+  sp_executesql, sp_prepare, sp_reset_connection, ...), and a SELECT of literals,
+  @@ variables and properties, such as SELECT 1; anything else gets an ordinary
+  error.";
 
 /// Be a SQL Server stand-in.
 #[derive(Debug, Args)]
