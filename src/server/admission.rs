@@ -1,5 +1,7 @@
 //! Whether a login is good, and what it is told.
 
+use tokio::io::AsyncReadExt as _;
+
 use super::answers::SERVER;
 use super::conversation::{Stop, Talk, Wire};
 use super::opening::{Opening, Protection};
@@ -8,33 +10,42 @@ use super::session::{self, Session};
 use super::{CloseMode, features};
 use crate::fault::{Action, Dialect, LoginError, LoginStage, Refusal, Stage, Step, Then};
 use crate::tds::{Done, HEADER_LEN, Header, LegacyLogin, Login7, PacketType, TdsVersion, Token};
-use crate::wire::LoginEnd;
+use crate::wire::{Deed, LoginEnd, MessageKind, Party};
+
+/// A login as it came.
+pub(super) struct Arrived {
+    payload: Vec<u8>,
+    /// So many bytes of it lie in the kernel's buffer still, where the close is to find them.
+    unread: usize,
+}
 
 impl Talk {
     /// The login's bytes.
-    pub(super) async fn login(&self, wire: &mut Wire, opening: Opening) -> Result<Vec<u8>, Stop> {
-        match opening {
-            Opening::Legacy => Err(self.refuse_legacy(wire).await?),
-            Opening::Agreed(Protection::None) if self.config().close == CloseMode::Unread => peek_login(wire).await,
-            _ => {
-                let login = self.read(wire, PacketType::LOGIN7, 17832).await?;
-                if opening == Opening::Agreed(Protection::Login) {
-                    // From here on in clear, the answer to the login first [MS-TDS 2.2.6.5].
-                    wire.stream_mut().leave_tls();
-                }
-                Ok(login.payload)
-            }
+    pub(super) async fn login(&self, wire: &mut Wire, opening: Opening) -> Result<Arrived, Stop> {
+        if opening == Opening::Legacy {
+            return Err(self.refuse_legacy(wire).await?);
         }
+        if self.config().close == CloseMode::Unread
+            && let Some(payload) = self.peek_login(wire).await?
+        {
+            return Ok(Arrived { unread: HEADER_LEN + payload.len(), payload });
+        }
+        let login = self.read(wire, PacketType::LOGIN7, 17832).await?;
+        if opening == Opening::Agreed(Protection::Login) {
+            // From here on in clear, the answer to the login first [MS-TDS 2.2.6.5].
+            wire.stream_mut().leave_tls();
+        }
+        Ok(Arrived { payload: login.payload, unread: 0 })
     }
 
     /// Decides on a login, and answers it.
     pub(super) async fn decide(
         &self,
         wire: &mut Wire,
-        payload: &[u8],
+        arrived: &Arrived,
         opening: Opening,
     ) -> Result<(Session, TdsVersion), Stop> {
-        let login = Login7::decode(payload).map_err(|_| Stop::Malformed(17832))?;
+        let login = Login7::decode(&arrived.payload).map_err(|_| Stop::Malformed(17832))?;
         let strict = opening == Opening::Agreed(Protection::Strict);
         let version = TdsVersion::negotiate(login.tds_version, strict).ok_or(Stop::Malformed(17832))?;
         wire.scribe().explain(|| {
@@ -50,6 +61,11 @@ impl Talk {
         let dialect = Dialect { version, spid: wire.spid(), packet_size: wire.packet_size(), server: SERVER };
         let stage = LoginStage { login: &login, dialect, address: self.server };
         let (action, mode) = self.consult(wire, &Stage::Login(&stage)).await;
+        if !matches!(&action, Action::Instead(script) if script.then == Then::End) {
+            // A session reads on behind its login, which was only looked at.
+            let mut rest = vec![0; arrived.unread];
+            wire.stream_mut().read_exact(&mut rest).await.map_err(|_| Stop::Gone)?;
+        }
         let accepted = || {
             wire.scribe().change(|journal| journal.login = Some(LoginEnd::Accepted));
             self.observe(|counts| counts.logins_good += 1);
@@ -64,10 +80,6 @@ impl Talk {
             accepted();
             wire.write_message(PacketType::REPLY, &welcome()).await?;
             wire.scribe().explain(|| "LOGINACK".to_owned());
-        }
-        if opening == Opening::Agreed(Protection::None) && self.config().close == CloseMode::Unread {
-            // A session reads on behind its login, which was only looked at.
-            self.read(wire, PacketType::LOGIN7, 17832).await?;
         }
         // From the next message on [MS-TDS 2.2.7.9].
         wire.set_packet_size(packet_size);
@@ -112,16 +124,28 @@ impl Talk {
         wire.scribe().explain(|| format!("ERROR {}", refusal.number));
         Ok(Stop::Over(mode))
     }
-}
 
-/// The login as it lies in the kernel's buffer, where it is left for the close to find. What does not come in one piece
-/// is no login for this mode.
-async fn peek_login(wire: &Wire) -> Result<Vec<u8>, Stop> {
-    // On the heap: an array would be a part of every connection's task.
-    let mut room = vec![0; 4096];
-    let seen = wire.stream().socket().peek(&mut room).await.map_err(|_| Stop::Gone)?;
-    let bytes = room.get(..seen).unwrap_or_default();
-    let header = bytes.first_chunk::<HEADER_LEN>().map(|header| Header::decode(*header)).ok_or(Stop::Gone)?;
-    let payload = bytes.get(HEADER_LEN..usize::from(header.length)).ok_or(Stop::Malformed(17832))?;
-    Ok(payload.to_vec())
+    /// The login as it lies in the kernel's buffer, where it is left for the close to find; none where it cannot lie
+    /// there: under TLS, when it was read along with PRELOGIN, or when it does not come in one piece.
+    async fn peek_login(&self, wire: &Wire) -> Result<Option<Vec<u8>>, Stop> {
+        if wire.stream().is_tls() || wire.claims().is_some() {
+            return Ok(None);
+        }
+        // On the heap: an array would be a part of every connection's task.
+        let mut room = vec![0; 4096];
+        let seen = self.in_time(wire.stream().socket().peek(&mut room)).await?;
+        let seen = seen.map_err(|_| {
+            wire.scribe().note(Party::Client, || Deed::Rst);
+            Stop::Gone
+        })?;
+        let bytes = room.get(..seen).unwrap_or_default();
+        let header = bytes.first_chunk::<HEADER_LEN>().map(|header| Header::decode(*header));
+        let Some(header) = header.filter(|header| header.kind == PacketType::LOGIN7 && header.ends_message()) else {
+            return Ok(None);
+        };
+        let Some(payload) = bytes.get(HEADER_LEN..usize::from(header.length)) else { return Ok(None) };
+        let (kind, length) = (MessageKind::Login7, payload.len());
+        wire.scribe().note(Party::Client, || Deed::Message { kind, length, text: String::new() });
+        Ok(Some(payload.to_vec()))
+    }
 }

@@ -13,7 +13,7 @@ use crate::fault::{Dice, Struck};
 use crate::tds::{Login7, Message, PacketType};
 use crate::units::Monotonic;
 use crate::wire::tls::{Tls, Transport};
-use crate::wire::{self, Connection};
+use crate::wire::{self, Connection, Party};
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -78,11 +78,7 @@ pub(super) async fn converse(shared: Arc<Shared>, stream: TcpStream, client: Soc
             if stop == Stop::Silence {
                 ending::outlast(&mut wire).await;
             }
-            ending::close(wire);
-            observer.over(|counts| {
-                counts.open -= 1;
-                counts.ended_by_client += 1;
-            });
+            ending::closed(wire, observer, Party::Client);
         }
     }
 }

@@ -36,7 +36,8 @@ pub struct Counts {
     pub ended_by_server: u64,
     /// Connections that are neither ended nor held.
     pub open: u64,
-    /// Connections whose login is over and whose descriptor is kept, by the close modes `shutdown` and `hold`.
+    /// Connections whose login is over and whose descriptor is kept, by the close modes `shutdown` and `hold`; those of
+    /// `shutdown` are counted as ended, too.
     pub held: u64,
     /// Times that no descriptor or memory was left for a connection, and the server waited.
     pub accept_pauses: u64,

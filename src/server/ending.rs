@@ -8,7 +8,7 @@ use socket2::SockRef;
 use tokio::time::timeout;
 
 use super::conversation::Wire;
-use super::{CloseMode, Observer};
+use super::{CloseMode, Counts, Observer};
 use crate::units::Monotonic;
 use crate::wire::{Deed, Party};
 
@@ -18,6 +18,7 @@ const LINGER: Duration = Duration::from_millis(250);
 /// Ends a connection whose login is over. Returns when the descriptor is closed, under `shutdown` and `hold` when the
 /// client has ended the connection too.
 pub(super) async fn end(mut wire: Wire, mode: CloseMode, observer: &Observer) {
+    let mut first = Party::Server;
     match mode {
         // What the client has under way would turn the FIN into an RST, which destroys an answer not yet read.
         CloseMode::Orderly => {
@@ -25,43 +26,92 @@ pub(super) async fn end(mut wire: Wire, mode: CloseMode, observer: &Observer) {
             let lingers = wire.stream().has_left_tls();
             leave_tls(&mut wire).await;
             if drain(&mut wire).await {
-                // It has ended the connection already.
+                first = Party::Client;
             } else if lingers && wire.half_close().await.is_ok() {
+                over(&wire);
                 let _ = timeout(LINGER, wire.discard()).await;
+                return closed(wire, observer, first);
             } else {
                 wire.scribe().note(Party::Server, || Deed::Fin);
             }
         }
-        // The kernel sends an RST for what lies unread.
-        CloseMode::Unread => wire.scribe().note(Party::Server, || Deed::Rst),
+        CloseMode::Unread => {
+            // The kernel sends an RST for what lies unread. Where nothing does, since TLS or a fault has read it, the
+            // client is to see the same.
+            if !lies_unread(&wire) {
+                reset_at_close(&wire);
+            }
+            wire.scribe().note(Party::Server, || Deed::Rst);
+        }
         CloseMode::Abortive => {
-            // It fails on no socket that is open; the close is then an orderly one.
-            let _ = SockRef::from(wire.stream().socket()).set_linger(Some(Duration::ZERO));
+            reset_at_close(&wire);
             wire.scribe().note(Party::Server, || Deed::Rst);
         }
         CloseMode::Shutdown => {
             leave_tls(&mut wire).await;
-            drain(&mut wire).await;
+            if drain(&mut wire).await {
+                first = Party::Client;
+            }
             // It fails when the client has gone already, and the read below then sees it.
             let _ = wire.half_close().await;
-            observer.update(|counts| counts.ended_by_server += 1);
             over(&wire);
-            hold(wire, observer).await;
+            observer.update(|counts| {
+                ended(counts, first);
+                held(counts);
+            });
+            outlast(&mut wire).await;
+            close(wire);
+            observer.over(|counts| counts.held -= 1);
             return;
         }
         CloseMode::Hold => {
             over(&wire);
-            hold(wire, observer).await;
-            observer.update(|counts| counts.ended_by_client += 1);
+            observer.update(held);
+            outlast(&mut wire).await;
+            close(wire);
+            observer.over(|counts| {
+                counts.held -= 1;
+                ended(counts, Party::Client);
+            });
             return;
         }
     }
     over(&wire);
+    closed(wire, observer, first);
+}
+
+/// Closes the descriptor of a connection that `first` has ended before the other.
+pub(super) fn closed(wire: Wire, observer: &Observer, first: Party) {
     close(wire);
     observer.over(|counts| {
         counts.open -= 1;
-        counts.ended_by_server += 1;
+        ended(counts, first);
     });
+}
+
+fn ended(counts: &mut Counts, first: Party) {
+    match first {
+        Party::Client => counts.ended_by_client += 1,
+        Party::Server => counts.ended_by_server += 1,
+    }
+}
+
+/// The login is over, and the descriptor is kept until the client has ended the connection.
+fn held(counts: &mut Counts) {
+    counts.open -= 1;
+    counts.held += 1;
+}
+
+/// Whether the kernel has bytes of the client that nobody has read.
+fn lies_unread(wire: &Wire) -> bool {
+    let seen = SockRef::from(wire.stream().socket()).peek(&mut [MaybeUninit::uninit(); 1]);
+    matches!(seen, Ok(count) if count > 0)
+}
+
+/// Lets the close send an RST.
+fn reset_at_close(wire: &Wire) {
+    // It fails on no socket that is open; the close is then an orderly one.
+    let _ = SockRef::from(wire.stream().socket()).set_linger(Some(Duration::ZERO));
 }
 
 /// Reads and forgets what has come; whether the client had ended the connection before.
@@ -97,8 +147,8 @@ pub(super) async fn outlast(wire: &mut Wire) {
     wire.discard().await;
 }
 
-/// Closes the descriptor of a connection that the client has ended, or whose socket is to be closed at once.
-pub(super) fn close(wire: Wire) {
+/// Closes the descriptor.
+fn close(wire: Wire) {
     let scribe = wire.scribe().clone();
     drop(wire);
     scribe.change(|journal| journal.closed = Some(Monotonic::now()));
@@ -107,15 +157,4 @@ pub(super) fn close(wire: Wire) {
 /// The server has said its last word on the login.
 fn over(wire: &Wire) {
     wire.scribe().change(|journal| journal.over = Some(Monotonic::now()));
-}
-
-/// Keeps the descriptor until the client has ended the connection.
-async fn hold(mut wire: Wire, observer: &Observer) {
-    observer.update(|counts| {
-        counts.open -= 1;
-        counts.held += 1;
-    });
-    outlast(&mut wire).await;
-    close(wire);
-    observer.over(|counts| counts.held -= 1);
 }

@@ -113,8 +113,11 @@ impl Server {
         }
         let counts = shared.observer.counts();
         connections.shutdown().await;
-        if let Some(log) = &shared.log {
-            log.close();
+        if shared.log.is_some() {
+            // Away from the thread that hears the signals: nobody may be reading where the log goes.
+            let closing = tokio::task::spawn_blocking(move || shared.log.as_ref().map(Logbook::close));
+            // A panic of it has been printed by its own thread.
+            let _ = closing.await;
         }
         counts
     }
@@ -171,5 +174,7 @@ fn is_exhaustion(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod drivers;
+#[cfg(test)]
+mod ends;
 #[cfg(test)]
 mod tests;

@@ -99,7 +99,7 @@ impl Talk {
     async fn agree(&self, wire: &mut Wire, strict: bool) -> Result<Protection, Stop> {
         let message = self.read(wire, PacketType::PRELOGIN, 17836).await?;
         let asked = Prelogin::decode(&message.payload).map_err(|_| Stop::Malformed(17828))?;
-        let (answer, mut protection) = match strict {
+        let (mut answer, mut protection) = match strict {
             true => (Encryption::NotSupported, Protection::Strict),
             false => agree(self.config().tls.mode, asked.encryption()),
         };
@@ -107,6 +107,7 @@ impl Talk {
         let mut reply = asked.reply(BUILD, answer);
         let (action, mode) = self.consult(wire, &Stage::Prelogin { asked: &asked, reply: &reply }).await;
         if let Action::Encrypt(insisted) = action {
+            answer = insisted;
             reply = asked.reply(BUILD, insisted);
             protection = insist(insisted);
         }

@@ -53,7 +53,9 @@ impl Talk {
         let mut good = || good.take().map(|good| good()).unwrap_or_default();
         let count = steps.len();
         for (at, step) in steps.into_iter().enumerate() {
-            if at + 1 == count && then == Then::End {
+            // What goes on for ever ends nothing: corked, its bytes would leave late and joined.
+            let says = matches!(step, Step::Send(_) | Step::Whole | Step::Half);
+            if says && at + 1 == count && then == Then::End {
                 cork(wire, mode);
             }
             match step {
@@ -65,7 +67,7 @@ impl Talk {
                 }
                 Step::Drip(every) => {
                     for (at, byte) in good().into_iter().enumerate() {
-                        // Between two bytes only: who has the last one may say what comes next, and is to be heard.
+                        // Between two bytes and not behind the last: whoever has it all answers, and is to be heard.
                         if at > 0 {
                             wait(wire, every).await?;
                         }

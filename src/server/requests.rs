@@ -4,8 +4,11 @@ use super::answers::SERVER;
 use super::conversation::{Stop, Talk, Wire};
 use super::session::{self, Session};
 use crate::fault::{Dialect, Stage};
-use crate::tds::{PacketType, TdsVersion, Token};
+use crate::tds::{Message, PacketType, Parameter, Rpc, SqlBatch, TdsVersion, Token};
 use crate::wire;
+
+/// What stands in statements with a password.
+const SECRETS: &[&str] = &["password", "pwd", "secret", "sp_addlogin", "approle"];
 
 /// The longest request that is taken.
 const REQUEST_LIMIT: usize = 1024 * 1024;
@@ -20,6 +23,7 @@ impl Talk {
                 number += 1;
             }
             let dialect = Dialect { version, spid: wire.spid(), packet_size: wire.packet_size(), server: SERVER };
+            wire.scribe().explain(|| said(&message, version));
             let tokens = session::reply(&message, version, &mut session).map_err(broken)?;
             let reply = Token::encode_all(&tokens, version);
             let stage = Stage::Request { number, dialect };
@@ -28,6 +32,29 @@ impl Talk {
             }
         }
         Ok(Stop::Gone)
+    }
+}
+
+/// What a request says, for the journal: a batch's text, a call's procedures and the texts among their parameters. Never
+/// one that may have a password in it, as SQL Server's own traces leave it out.
+fn said(message: &Message, version: TdsVersion) -> String {
+    let text = match message.kind {
+        PacketType::SQL_BATCH => SqlBatch::decode(&message.payload, version).map(|batch| batch.sql).ok(),
+        PacketType::RPC => Rpc::decode(&message.payload, version).ok().map(|rpc| {
+            let texts = |parameters: &[Parameter]| parameters.iter().filter_map(Parameter::as_text).collect::<Vec<_>>();
+            let calls = rpc
+                .calls
+                .iter()
+                .map(|call| [vec![call.procedure.name().to_owned()], texts(&call.parameters)].concat().join(" "));
+            calls.collect::<Vec<_>>().join("; ")
+        }),
+        _ => None,
+    };
+    let text = text.unwrap_or_default();
+    let lower = text.to_lowercase();
+    match SECRETS.iter().any(|secret| lower.contains(secret)) {
+        true => "(a statement that may hold a password)".to_owned(),
+        false => text,
     }
 }
 
@@ -48,5 +75,22 @@ fn broken(error: wire::Error) -> Stop {
     match error {
         wire::Error::Malformed(_) => Stop::Malformed(4014),
         _ => Stop::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_told_by_its_text_and_never_with_a_password() {
+        let said = |sql: &str| {
+            let payload = SqlBatch { sql: sql.to_owned() }.encode(TdsVersion::V7_4);
+            said(&Message { kind: PacketType::SQL_BATCH, status: 1, payload }, TdsVersion::V7_4)
+        };
+        assert_eq!(said("SELECT 1"), "SELECT 1");
+        for sql in ["ALTER LOGIN x WITH PassWord = 'hunter2'", "EXEC sp_addlogin 'x', 'hunter2'"] {
+            assert_eq!(said(sql), "(a statement that may hold a password)", "{sql}");
+        }
     }
 }
