@@ -136,11 +136,13 @@ fn unknown(name: &str) -> Error {
     let near =
         names.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).filter(|(slips, _)| *slips <= 2);
     let nearest = near.min_by_key(|(slips, _)| *slips).map(|(_, known)| (*known).to_owned());
-    // Whoever knows the phase is told of that phase alone.
+    // Whoever knows the phase is told of it, where that is no page.
     let phase = name.split_once('-').map(|(phase, _)| format!("{phase}-"));
-    let near: Vec<&str> =
+    let mut known: Vec<&str> =
         names.iter().filter(|it| phase.as_ref().is_some_and(|phase| it.starts_with(phase))).copied().collect();
-    let known = if near.is_empty() { names } else { near };
+    if known.len() > 12 {
+        known.clear();
+    }
     Error::UnknownName { name: name.to_owned(), nearest, known: known.join(", ") }
 }
 
@@ -259,7 +261,7 @@ mod tests {
             assert!(matches!(&error, Error::UnknownName { nearest: Some(n), .. } if n == expected), "{error}");
         }
         let error = Fault::by_name("zzz").unwrap_err().to_string();
-        assert!(error.contains("connect-no-reply") && !error.contains("did you mean"), "{error}");
+        assert!(error.contains("--list-faults") && !error.contains("did you mean"), "{error}");
         let error = Fault::by_name("session-nothing").unwrap_err().to_string();
         assert!(error.contains("session-later-end") && !error.contains("connect-"), "{error}");
     }

@@ -43,7 +43,7 @@ pub use spec::FaultSpec;
 #[non_exhaustive]
 pub enum Error {
     /// No fault has this name.
-    #[error("unknown fault `{name}`{}; known are {known}", suggestion(nearest.as_deref()))]
+    #[error("unknown fault `{name}`{}", suggestion(nearest.as_deref(), known))]
     UnknownName {
         /// What was written.
         name: String,
@@ -92,6 +92,10 @@ pub enum Error {
     },
 }
 
-fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map(|nearest| format!(", did you mean `{nearest}`?")).unwrap_or_default()
+fn suggestion(nearest: Option<&str>, known: &str) -> String {
+    match nearest {
+        Some(nearest) => format!(", did you mean `{nearest}`?"),
+        None if known.is_empty() => "; closewait serve --list-faults tells them all".to_owned(),
+        None => format!("; known are {known}"),
+    }
 }

@@ -60,7 +60,7 @@ impl Talk {
         let welcome = || Token::encode_all(&session::welcome(&login, &session, version, packet_size), version);
         let dialect = Dialect { version, spid: wire.spid(), packet_size: wire.packet_size(), server: SERVER };
         let stage = LoginStage { login: &login, dialect, address: self.server };
-        let (action, mode) = self.consult(wire, &Stage::Login(&stage)).await;
+        let (action, mode) = self.consult(wire, &Stage::Login(&stage)).await?;
         if !matches!(&action, Action::Instead(script) if script.then == Then::End) {
             // A session reads on behind its login, which was only looked at.
             let mut rest = vec![0; arrived.unread];

@@ -39,6 +39,8 @@ pub(super) enum Stop {
     Malformed(u32),
     /// It took too long.
     TimedOut,
+    /// A TLS handshake came to nothing, because of what the client sent or because it refused.
+    NoTls,
     /// The server ends the connection.
     Over(CloseMode),
     /// Nothing is said any more; only the client can end it.

@@ -45,7 +45,12 @@ pub(super) async fn end(mut wire: Wire, mode: CloseMode, observer: &Observer) {
         }
         CloseMode::Abortive => {
             reset_at_close(&wire);
-            wire.scribe().note(Party::Server, || Deed::Rst);
+            // An RST cannot leave with the answer, so a client that closes on it may be first.
+            if drain(&mut wire).await {
+                first = Party::Client;
+            } else {
+                wire.scribe().note(Party::Server, || Deed::Rst);
+            }
         }
         CloseMode::Shutdown => {
             leave_tls(&mut wire).await;

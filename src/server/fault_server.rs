@@ -160,10 +160,11 @@ impl Builder {
         self
     }
 
-    /// Every other setting at once; faults that were added by name stay.
+    /// Every setting at once; faults that were added by name stay, and so does the journal where `config` has none.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        let journal = if config.journal == 0 { self.config.journal } else { config.journal };
+        self.config = Config { journal, ..config };
         self
     }
 

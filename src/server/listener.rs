@@ -22,6 +22,9 @@ use crate::wire::tls::{Identity, Tls};
 
 mod gate;
 
+/// How long to wait when the port cannot be listened on again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// How long to wait when no descriptor is left: one may be closed meanwhile, and the kernel's queue holds who waits.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -93,10 +96,11 @@ impl Server {
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
-            let (fault, change) = gate::at(&shared.config.faults, Monotonic::now().since(shared.started));
+            let (fault, mut change) = gate::at(&shared.config.faults, Monotonic::now().since(shared.started));
             if let Err(error) = gate.set(fault).await {
-                // The socket is ours, bound, and of a kind that listens: nothing is known that could make it fail.
-                tracing::error!(%error, "the listener does not do what its fault wants");
+                // While it did not listen, somebody else may have come to listen on the port.
+                tracing::warn!(%error, "the listener does not do what its fault wants; it tries again");
+                change = Some(RETRY.min(change.unwrap_or(RETRY)));
             }
             let changed = async {
                 match change {

@@ -105,7 +105,7 @@ impl Talk {
         };
         wire.scribe().explain(|| asked.encryption().map_or("no ENCRYPTION".to_owned(), |asked| format!("{asked:?}")));
         let mut reply = asked.reply(BUILD, answer);
-        let (action, mode) = self.consult(wire, &Stage::Prelogin { asked: &asked, reply: &reply }).await;
+        let (action, mode) = self.consult(wire, &Stage::Prelogin { asked: &asked, reply: &reply }).await?;
         if let Action::Encrypt(insisted) = action {
             answer = insisted;
             reply = asked.reply(BUILD, insisted);
@@ -131,7 +131,7 @@ impl Talk {
         let hello = hello.map_err(|failure| self.no_tls(wire, &failure))?;
         wire.scribe().note(Party::Client, || Deed::ClientHello { strict });
         let tls = &self.shared.tls;
-        let (action, mode) = self.consult(wire, &Stage::Handshake { strict }).await;
+        let (action, mode) = self.consult(wire, &Stage::Handshake { strict }).await?;
         let credential = match action {
             Action::Instead(script) => {
                 self.perform(wire, script, mode, || hello.flight(tls, Credential::Good)).await?;
@@ -152,12 +152,10 @@ impl Talk {
     /// A handshake came to nothing.
     fn no_tls(&self, wire: &Wire, failure: &Failure) -> Stop {
         tracing::debug!(%failure, "no TLS");
-        self.observe(|counts| counts.tls_failed += 1);
         wire.scribe().note(Party::Client, || Deed::NoTls { why: failure.to_string() });
         match failure {
             Failure::Gone => Stop::Gone,
-            // The number for whatever goes wrong on the network before a login.
-            _ => Stop::Malformed(17830),
+            _ => Stop::NoTls,
         }
     }
 }

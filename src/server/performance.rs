@@ -1,20 +1,21 @@
 //! What a fault wants done, done.
 
 use socket2::SockRef;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::CloseMode;
 use super::conversation::{Stop, Talk, Wire};
 use crate::fault::{Action, FaultSpec, Script, Stage, Step, Then, ask};
 use crate::units::Span;
+use crate::wire::{Deed, Party};
 
 impl Talk {
     /// What the faults that struck this connection want at this stage, after the delay that they want, and how the
     /// connection is to end if it is ended by that.
-    pub(super) async fn consult(&self, wire: &Wire, stage: &Stage<'_>) -> (Action, CloseMode) {
+    pub(super) async fn consult(&self, wire: &Wire, stage: &Stage<'_>) -> Result<(Action, CloseMode), Stop> {
         let asked = ask(&self.config().faults, self.struck, stage);
         if asked.delay > Span::default() {
-            sleep(asked.delay.0).await;
+            be_late(wire, asked.delay).await?;
         }
         for fault in [asked.late, asked.by].into_iter().flatten() {
             let name = fault.fault.to_string();
@@ -22,7 +23,7 @@ impl Talk {
             self.observe(|counts| *counts.faults.entry(name).or_default() += 1);
         }
         let end = asked.by.and_then(FaultSpec::end);
-        (asked.action, end.map_or(self.config().close, CloseMode::from))
+        Ok((asked.action, end.map_or(self.config().close, CloseMode::from)))
     }
 
     /// Does what a fault wants instead of a good reply, and says whether there was one: the good reply is then not to be
@@ -33,7 +34,7 @@ impl Talk {
         stage: &Stage<'_>,
         good: impl FnOnce() -> Vec<u8>,
     ) -> Result<bool, Stop> {
-        match self.consult(wire, stage).await {
+        match self.consult(wire, stage).await? {
             (Action::Instead(script), mode) => self.perform(wire, script, mode, good).await.map(|()| true),
             _ => Ok(false),
         }
@@ -97,6 +98,21 @@ pub(super) fn cork(wire: &Wire, mode: CloseMode) {
         // It fails on no socket that is open; without it the answer just leaves a little earlier.
         let _ = SockRef::from(wire.stream().socket()).set_tcp_cork(true);
     }
+}
+
+/// Waits, unless the client ends the connection before. What it sends meanwhile stays unread, for whoever comes next; its
+/// end is not seen behind that.
+async fn be_late(wire: &Wire, span: Span) -> Result<(), Stop> {
+    let until = Instant::now() + span.0;
+    match timeout_at(until, wire.stream().socket().peek(&mut [0])).await {
+        Ok(Ok(0)) => wire.scribe().note(Party::Client, || Deed::Fin),
+        Ok(Err(_)) => wire.scribe().note(Party::Client, || Deed::Rst),
+        Ok(Ok(_)) | Err(_) => {
+            sleep_until(until).await;
+            return Ok(());
+        }
+    }
+    Err(Stop::Gone)
 }
 
 /// Waits, unless the client ends the connection before. What it sends meanwhile is forgotten.

@@ -40,8 +40,12 @@ impl Talk {
                 self.log_network_failure(number, wire.scribe());
                 Some(CloseMode::Orderly)
             }
-            Stop::TimedOut => {
-                self.observe(|counts| counts.timed_out += 1);
+            Stop::TimedOut | Stop::NoTls => {
+                self.observe(|counts| match stop {
+                    Stop::TimedOut => counts.timed_out += 1,
+                    _ => counts.tls_failed += 1,
+                });
+                // The number for whatever goes wrong on the network before a login.
                 self.log_network_failure(17830, wire.scribe());
                 Some(CloseMode::Orderly)
             }
