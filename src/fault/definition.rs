@@ -47,6 +47,23 @@ pub(super) struct Definition {
     pub(super) act: fn(&Parameters, &Stage<'_>) -> Action,
 }
 
+impl Definition {
+    /// What the faults of a phase have in common: a fault says what it has of its own.
+    pub(super) const fn template(phase: Phase, client: &'static str) -> Self {
+        Self {
+            name: "",
+            phase,
+            wire: "",
+            incident: "",
+            client,
+            own: ENDS,
+            scope: Scope::Connection,
+            never_over: false,
+            act: |_, _| Action::Proceed,
+        }
+    }
+}
+
 /// What a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {

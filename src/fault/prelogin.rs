@@ -1,6 +1,6 @@
 //! `prelogin-*`: the first exchange [MS-TDS 2.2.6.5] goes wrong.
 
-use super::definition::{Definition, ENDS, Phase, STALLS, Scope, or};
+use super::definition::{Definition, Phase, STALLS, or};
 use super::parameters::{Key, Parameters};
 use super::{Action, Script, Stage, Step, Then};
 use crate::tds::{Encryption, PacketType, Prelogin, packets};
@@ -12,17 +12,8 @@ pub(super) const DRIP: Span = Span::from_secs(1);
 /// What a web server says to a PRELOGIN. Read as a header, its letters announce a packet of 21,584 bytes.
 const NOT_TDS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-const TEMPLATE: Definition = Definition {
-    name: "",
-    phase: Phase::Prelogin,
-    wire: "",
-    incident: "",
-    client: "reports that the server cannot be understood, and closes",
-    own: ENDS,
-    scope: Scope::Connection,
-    never_over: false,
-    act: |_, _| Action::Proceed,
-};
+const TEMPLATE: Definition =
+    Definition::template(Phase::Prelogin, "reports that the server cannot be understood, and closes");
 
 pub(super) const FAULTS: &[Definition] = &[
     Definition {

@@ -1,6 +1,6 @@
 //! `session-*`: the login is good, and then the session goes wrong; what a pool finds in its drawer.
 
-use super::definition::{Definition, ENDS, Phase, STALLS, Scope, or, plain};
+use super::definition::{Definition, Phase, STALLS, or, plain};
 use super::parameters::{Key, Parameters, Take};
 use super::{Action, Script, Stage, Step};
 use crate::tds::{Done, ServerMessage, Token};
@@ -11,17 +11,10 @@ const WELL: u64 = 1;
 
 const LATER_STALLS: &[Take] = &[or(Key::Requests, "1"), plain(Key::For), plain(Key::End)];
 
-const TEMPLATE: Definition = Definition {
-    name: "",
-    phase: Phase::Session,
-    wire: "",
-    incident: "",
-    client: "reports that the connection was lost, and closes; its pool throws the session away",
-    own: ENDS,
-    scope: Scope::Connection,
-    never_over: false,
-    act: |_, _| Action::Proceed,
-};
+const TEMPLATE: Definition = Definition::template(
+    Phase::Session,
+    "reports that the connection was lost, and closes; its pool throws the session away",
+);
 
 pub(super) const FAULTS: &[Definition] = &[
     Definition {

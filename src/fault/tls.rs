@@ -2,7 +2,7 @@
 //!
 //! One fault, two names: each strikes its own way of carrying TLS, and lets the other pass.
 
-use super::definition::{Definition, ENDS, Phase, STALLS, Scope};
+use super::definition::{Definition, Phase, STALLS};
 use super::parameters::Parameters;
 use super::{Action, Certificate, Script, Stage, Step};
 use crate::tds::{PacketType, packets};
@@ -29,17 +29,7 @@ macro_rules! both {
     }};
 }
 
-const TEMPLATE: Definition = Definition {
-    name: "",
-    phase: Phase::Tls,
-    wire: "",
-    incident: "",
-    client: "reports that TLS failed, and closes",
-    own: ENDS,
-    scope: Scope::Connection,
-    never_over: false,
-    act: |_, _| Action::Proceed,
-};
+const TEMPLATE: Definition = Definition::template(Phase::Tls, "reports that TLS failed, and closes");
 
 static PAIRS: [[Definition; 2]; 8] = [
     both!(

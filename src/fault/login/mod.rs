@@ -5,23 +5,16 @@ mod reply;
 
 pub use error::LoginError;
 
-use super::definition::{Definition, ENDS, Phase, STALLS, Scope, or, plain};
+use super::definition::{Definition, Phase, STALLS, or, plain};
 use super::parameters::Key;
 use super::prelogin::DRIP;
-use super::{Action, Script, Step, Then};
+use super::{Script, Step, Then};
 use reply::at_login;
 
-const TEMPLATE: Definition = Definition {
-    name: "",
-    phase: Phase::Login,
-    wire: "",
-    incident: "",
-    client: "reports that the answer cannot be understood, or the error that it has read of it, and closes",
-    own: ENDS,
-    scope: Scope::Connection,
-    never_over: false,
-    act: |_, _| Action::Proceed,
-};
+const TEMPLATE: Definition = Definition::template(
+    Phase::Login,
+    "reports that the answer cannot be understood, or the error that it has read of it, and closes",
+);
 
 pub(super) const FAULTS: &[Definition] = &[
     Definition {

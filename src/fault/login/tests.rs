@@ -3,6 +3,7 @@
 use super::super::testbed::{VERSIONS, at_login, at_login_of, message, reply, script, sent};
 use super::super::{End, FaultSpec};
 use super::*;
+use crate::fault::Action;
 use crate::tds::{Done, Error, HEADER_LEN, Header, PacketType, Token};
 use crate::units::Span;
 
