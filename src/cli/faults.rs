@@ -44,7 +44,11 @@ const fn heading(phase: Phase) -> &'static str {
 }
 
 fn put(page: &mut String, entry: &Entry) {
-    let over = if entry.never_over { "  (the login is never over)" } else { "" };
+    let over = match (entry.never_over, entry.phase) {
+        (false, _) => "",
+        (true, Phase::Session) => "  (the request is never answered)",
+        (true, _) => "  (the login is never over)",
+    };
     let _ = write!(page, "\n  {}{over}\n", entry.name);
     let parameters = entry.parameters.join(", ");
     for (label, text) in [
