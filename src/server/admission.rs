@@ -110,7 +110,7 @@ impl Talk {
 
     /// A login of TDS 4.2 or 5.0, which SQL Server does not speak: refused in words that its client understands.
     async fn refuse_legacy(&self, wire: &mut Wire) -> Result<Stop, Stop> {
-        let message = self.read(wire, PacketType::LEGACY_LOGIN, 17832).await?;
+        let message = self.read_up_to(wire, PacketType::LEGACY_LOGIN, LegacyLogin::MAX_LEN, 17832).await?;
         let login = LegacyLogin::decode(&message.payload).map_err(|_| Stop::Malformed(17832))?;
         let refusal = features::unsupported(&login);
         self.answer_refused(wire, &refusal, &login.refusal(&refusal.message(SERVER))).await

@@ -114,7 +114,18 @@ impl Talk {
 
     /// The next message, which must be of type `kind`; `number` is the error for whatever is not.
     pub(super) async fn read(&self, wire: &mut Wire, kind: PacketType, number: u32) -> Result<Message, Stop> {
-        match self.in_time(wire.read_message_of(Login7::MAX_LEN, |claimed| claimed == kind)).await? {
+        self.read_up_to(wire, kind, Login7::MAX_LEN, number).await
+    }
+
+    /// Like [`Talk::read`], for a message of at most `limit` bytes.
+    pub(super) async fn read_up_to(
+        &self,
+        wire: &mut Wire,
+        kind: PacketType,
+        limit: usize,
+        number: u32,
+    ) -> Result<Message, Stop> {
+        match self.in_time(wire.read_message_of(limit, |claimed| claimed == kind)).await? {
             Ok(Some(message)) => Ok(message),
             Ok(None) => Err(Stop::Gone),
             Err(wire::Error::Malformed(_)) => Err(Stop::Malformed(number)),

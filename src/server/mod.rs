@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | an idle connection | 3 KB of user memory, 11 KB with TLS (measured: `cargo bench --bench login -- memory`) | |
 //! | what a read takes | 4 KiB, on the stack | `wire::Connection` |
-//! | PRELOGIN, LOGIN7, and an older login | 128 KiB less one byte; more is refused by its header | [`Login7::MAX_LEN`](crate::tds::Login7::MAX_LEN) |
+//! | PRELOGIN and LOGIN7 | 128 KiB less one byte; more is refused by its header (a login of TDS 4.2 or 5.0: 4 KiB) | [`Login7::MAX_LEN`](crate::tds::Login7::MAX_LEN) |
 //! | a ClientHello | 64 KiB | `wire::tls::Hello` |
 //! | the time from accept to login | 60 s, [`Config::login_timeout`] | |
 //! | a request | 1 MiB; 256 statements, 1,024 calls, 32,768 parameters in it | `requests`, `answers`, `tds::Rpc` |
