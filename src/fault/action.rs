@@ -6,6 +6,7 @@ use super::{Refusal, Script};
 use crate::record::named_enum;
 use crate::tds::{Encryption, Login7, PacketType, Prelogin, TdsVersion, Token, packets};
 use crate::units::Span;
+use crate::wire::tls::Credential;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +91,7 @@ pub enum Action {
     /// To answer the PRELOGIN with this ENCRYPTION, and to go on as a server that means it.
     Encrypt(Encryption),
     /// To show another certificate, and else to do as a good server.
-    Present(Certificate),
+    Present(Credential),
     /// This in place of the good reply.
     Instead(Script),
 }
@@ -98,18 +99,6 @@ pub enum Action {
 impl From<Script> for Action {
     fn from(script: Script) -> Self {
         Self::Instead(script)
-    }
-}
-
-named_enum! {
-    /// A certificate that a client must refuse.
-    pub enum Certificate {
-        /// Signed by nobody that the client knows.
-        Untrusted = "untrusted",
-        /// Its time is over.
-        Expired = "expired",
-        /// It names another host.
-        WrongName = "wrong-name",
     }
 }
 

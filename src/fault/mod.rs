@@ -25,7 +25,7 @@ mod spec;
 mod testbed;
 mod tls;
 
-pub use action::{Action, Certificate, Dialect, End, LoginStage, Stage};
+pub use action::{Action, Dialect, End, LoginStage, Stage};
 pub use ask::{Asked, Struck, ask, check_together};
 pub use catalogue::{CATALOGUE, ServerError, server_error};
 pub use definition::Phase;

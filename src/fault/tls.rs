@@ -4,11 +4,8 @@
 
 use super::definition::{Definition, Phase, STALLS};
 use super::parameters::Parameters;
-use super::{Action, Certificate, Script, Stage, Step};
-use crate::tds::{PacketType, packets};
-
-/// A fatal handshake_failure (RFC 5246, 7.2), in a record of TLS 1.2, as the record of any version's first flight.
-const ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+use super::{Action, Script, Stage, Step};
+use crate::wire::tls::{Credential, Framing};
 
 /// Bytes whose first is no record type of TLS (20 to 24), and which are no TDS packet either.
 const NOT_TLS: &[u8] = b"SSH-2.0-OpenSSH_9.6\r\n";
@@ -41,7 +38,7 @@ static PAIRS: [[Definition; 2]; 8] = [
             incident: "another service's port, a proxy that takes TLS apart and loses its place",
             ..TEMPLATE
         },
-        |strict, _| Script::send(carried(NOT_TLS, strict)).into()
+        |strict, _| Script::send(framing(strict).wrap(NOT_TLS)).into()
     ),
     both!(
         "tls-alert",
@@ -52,7 +49,7 @@ static PAIRS: [[Definition; 2]; 8] = [
             incident: "no version or cipher in common: TLS 1.0 and 1.1 were switched off, an old driver, FIPS mode",
             ..TEMPLATE
         },
-        |strict, _| Script::send(carried(&ALERT, strict)).into()
+        |strict, _| Script::send(framing(strict).alert()).into()
     ),
     both!(
         "tls-cut",
@@ -96,7 +93,7 @@ static PAIRS: [[Definition; 2]; 8] = [
             client: UNTRUSTING,
             ..TEMPLATE
         },
-        |_, _| Action::Present(Certificate::Untrusted)
+        |_, _| Action::Present(Credential::Untrusted)
     ),
     both!(
         "tls-expired",
@@ -107,7 +104,7 @@ static PAIRS: [[Definition; 2]; 8] = [
             client: UNTRUSTING,
             ..TEMPLATE
         },
-        |_, _| Action::Present(Certificate::Expired)
+        |_, _| Action::Present(Credential::Expired)
     ),
     both!(
         "tls-wrong-name",
@@ -118,7 +115,7 @@ static PAIRS: [[Definition; 2]; 8] = [
             client: UNTRUSTING,
             ..TEMPLATE
         },
-        |_, _| Action::Present(Certificate::WrongName)
+        |_, _| Action::Present(Credential::WrongName)
     ),
 ];
 
@@ -130,9 +127,9 @@ pub(super) fn faults() -> impl Iterator<Item = &'static Definition> {
     PAIRS.iter().map(|[tls, _]| tls).chain(PAIRS.iter().map(|[_, strict]| strict))
 }
 
-/// The bytes as this way of TLS carries them.
-fn carried(bytes: &[u8], strict: bool) -> Vec<u8> {
-    if strict { bytes.to_vec() } else { packets(PacketType::PRELOGIN, 0, 4096, bytes) }
+/// How this way of TLS carries its records. A stage knows no session, so the packets have no id.
+const fn framing(strict: bool) -> Framing {
+    if strict { Framing::Raw } else { Framing::Packets { spid: 0 } }
 }
 
 fn handshake(
@@ -185,8 +182,8 @@ mod tests {
         assert_eq!(script(at_handshake("tls-cut", false)), Script::step(Step::Half));
         assert_eq!(script(at_handshake("strict-end", true)), Script::end());
         assert_eq!(script(at_handshake("strict-stall", true)).then, Then::Silence);
-        assert_eq!(at_handshake("tls-expired", false), Action::Present(Certificate::Expired));
-        assert_eq!(at_handshake("strict-wrong-name", true), Action::Present(Certificate::WrongName));
-        assert_eq!(at_handshake("tls-untrusted", false), Action::Present(Certificate::Untrusted));
+        assert_eq!(at_handshake("tls-expired", false), Action::Present(Credential::Expired));
+        assert_eq!(at_handshake("strict-wrong-name", true), Action::Present(Credential::WrongName));
+        assert_eq!(at_handshake("tls-untrusted", false), Action::Present(Credential::Untrusted));
     }
 }

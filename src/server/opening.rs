@@ -3,7 +3,7 @@
 use super::conversation::{Stop, Talk, Wire};
 use super::session::BUILD;
 use super::{CloseMode, TlsMode};
-use crate::fault::{Action, Certificate, Stage};
+use crate::fault::{Action, Stage};
 use crate::tds::{Encryption, PacketType, Prelogin, packets};
 use crate::wire::tls::{Credential, Failure, Framing, Hello, Transport};
 use crate::wire::{Deed, Party};
@@ -137,9 +137,7 @@ impl Talk {
                 self.perform(wire, script, mode, || hello.flight(tls, Credential::Good)).await?;
                 return Err(Stop::Over(mode));
             }
-            Action::Present(Certificate::Untrusted) => Credential::Untrusted,
-            Action::Present(Certificate::Expired) => Credential::Expired,
-            Action::Present(Certificate::WrongName) => Credential::WrongName,
+            Action::Present(credential) => credential,
             _ => Credential::Good,
         };
         let accepted = self.in_time(hello.accept(wire.stream_mut(), tls, credential)).await?;
