@@ -4,7 +4,7 @@ use super::super::dice::mix;
 use super::super::{Action, Dialect, LoginStage, Refusal, Script, Stage, Step, script};
 use super::LoginError;
 use crate::tds::{
-    Done, HEADER_LEN, Header, LoginAck, MAX_PACKET, PacketType, ServerMessage, TdsVersion, Token, packets,
+    Done, EnvChange, HEADER_LEN, Header, LoginAck, MAX_PACKET, PacketType, ServerMessage, TdsVersion, Token, packets,
 };
 use crate::units::{HostPort, Span};
 
@@ -144,27 +144,7 @@ pub(super) fn route(login: &LoginStage<'_>, to: Option<&HostPort>) -> Script {
         Some(to) => (to.host.clone(), to.port),
         None => (login.address.ip().to_string(), login.address.port()),
     };
-    let version = login.dialect.version;
-    let mut bytes = Token::encode_all(&[ack(version)], version);
-    put_routing(&mut bytes, &host, port);
-    bytes.extend(Token::encode_all(&[Token::Done(Done::of(Done::FINAL))], version));
-    Script::send(login.dialect.packets(&bytes))
-}
-
-/// ENVCHANGE 20 [MS-TDS 2.2.7.9]: behind a length of two bytes the protocol (0, TCP), the port, and the server's name;
-/// the old value is empty.
-fn put_routing(out: &mut Vec<u8>, host: &str, port: u16) {
-    // A host's name has at most 253 characters (RFC 1035), which leaves every length here far below two bytes.
-    let units: Vec<u16> = host.encode_utf16().take(1024).collect();
-    let name = units.len() * 2;
-    let length = |n: usize| u16::try_from(n).unwrap_or(u16::MAX).to_le_bytes();
-    out.push(0xE3);
-    out.extend_from_slice(&length(1 + 2 + 5 + name + 2));
-    out.push(20);
-    out.extend_from_slice(&length(5 + name));
-    out.push(0);
-    out.extend_from_slice(&port.to_le_bytes());
-    out.extend_from_slice(&length(units.len()));
-    out.extend(units.into_iter().flat_map(u16::to_le_bytes));
-    out.extend_from_slice(&[0, 0]);
+    let routing = Token::EnvChange(EnvChange::Routing { server: host, port });
+    let tokens = [ack(login.dialect.version), routing, Token::Done(Done::of(Done::FINAL))];
+    Script::send(login.dialect.reply(&tokens))
 }
