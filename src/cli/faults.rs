@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fault::{Entry, Phase, list};
+use crate::report::wrapped;
 
 /// The page's width.
 const COLUMNS: usize = 80;
@@ -18,7 +19,7 @@ wins. `end` says how the connection ends then; without it, --close does. `p` is 
 
 /// The page.
 pub(super) fn page() -> String {
-    let mut page = wrapped(PREFACE, COLUMNS).join("\n");
+    let mut page = wrapped(PREFACE, "", COLUMNS).join("\n");
     page.push('\n');
     let mut phase = None;
     for entry in list() {
@@ -57,27 +58,10 @@ fn put(page: &mut String, entry: &Entry) {
         ("client", entry.client),
         ("parameters", if parameters.is_empty() { "none" } else { parameters.as_str() }),
     ] {
-        let _ = write!(page, "    {label:<width$}", width = INDENT - 4);
-        for (at, line) in wrapped(text, COLUMNS - INDENT).into_iter().enumerate() {
-            let indent = if at == 0 { 0 } else { INDENT };
-            let _ = writeln!(page, "{:indent$}{line}", "");
+        for line in wrapped(text, &format!("    {label:<width$}", width = INDENT - 4), COLUMNS) {
+            let _ = writeln!(page, "{line}");
         }
     }
-}
-
-/// The text in lines of at most `width` characters; a word that is longer stands alone.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -117,6 +101,6 @@ mod tests {
 
     #[test]
     fn long_words_stand_alone() {
-        assert_eq!(wrapped("a bb cccccc d", 4), ["a bb", "cccccc", "d"]);
+        assert_eq!(wrapped("a bb cccccc d", "", 4), ["a bb", "cccccc", "d"]);
     }
 }

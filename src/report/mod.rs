@@ -24,4 +24,5 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use results::ResultDir;
 pub use schema::schema;
+pub(crate) use terminal::wrapped;
 pub use terminal::{Style, terminal};

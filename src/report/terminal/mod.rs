@@ -11,7 +11,8 @@ mod text;
 use std::path::Path;
 
 use self::style::Paint;
-use self::text::{cell, wrapped};
+use self::text::cell;
+pub(crate) use self::text::wrapped;
 use super::figures;
 use crate::record::{ExpectationResult, Finding, Named as _, Run, Severity, Summary};
 pub use style::Style;

@@ -43,7 +43,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// `text` in lines of `width` columns that begin with `start`, and with blanks from the second on.
-pub(super) fn wrapped(text: &str, start: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, start: &str, width: usize) -> Vec<String> {
     let indent = " ".repeat(columns(start));
     let (mut lines, mut line, mut empty) = (Vec::new(), start.to_owned(), true);
     for word in printable(text).split_whitespace() {
