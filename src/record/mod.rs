@@ -1,9 +1,10 @@
 //! The vocabulary: what a run saw, as plain data that serde can write and read.
 //!
 //! A run is one stream of [`Event`]s; a [`Run`] is that stream folded, and a [`Summary`] is the document that a `Run`
-//! becomes. Nothing here measures, opens, or decides.
+//! becomes. A [`Check`] is the document of somebody else's program under test. Nothing here measures, opens, or decides.
 
 mod arm_run;
+mod check;
 mod counts;
 mod event;
 mod latency;
@@ -15,6 +16,9 @@ mod state;
 mod summary;
 
 pub use arm_run::{ArmRun, IntervalPoint, Ports};
+pub use check::{
+    Check, CheckLimits, CheckVerdict, ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Symptom,
+};
 pub use counts::{Counts, Named};
 pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
