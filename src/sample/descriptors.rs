@@ -90,13 +90,19 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::io::{Read as _, Write as _};
     use std::process::{Child, Command, Stdio};
 
+    use super::super::testbed::spawn;
     use super::*;
 
     /// A process whose descriptors nobody else changes: it sleeps in a read of its own standard input.
     fn sleeper() -> Child {
-        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+        let mut child = spawn(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()));
+        // Its answer says that it is no longer being loaded, which opens and closes libraries.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
     }
 
     fn end(mut child: Child) {

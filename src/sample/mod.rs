@@ -1,9 +1,10 @@
-//! The kernel's socket table and counters as values, read so seldom that the reading does not disturb what is read.
+//! The kernel's socket table and counters, and what a command's processes hold, as values, read so seldom or so cheaply
+//! that the reading does not disturb what is read.
 //!
 //! Two implementations of [`Source`] give the table, socket by socket: sock_diag, filtered in the kernel, and
 //! `/proc/net/tcp` where netlink is refused. [`Sampler`] reads the O(1) counters at 50 Hz and a full table whenever one
 //! fits into 2 % of a core. The choice not taken: a full table at a fixed rate, which at 28,000 leaked pairs costs more
-//! than the load that it looks at.
+//! than the load that it looks at. [`Processes`] follows the tree of a command, descriptor by descriptor.
 //!
 //! Nothing here starts a thread that outlives a call, sleeps, or knows what a login is.
 
@@ -13,10 +14,14 @@ mod descriptors;
 mod diag;
 mod error;
 mod filter;
+mod holdings;
+mod kin;
 mod namespace;
 #[cfg(test)]
 mod parity;
 mod ports;
+mod proc_dir;
+mod processes;
 mod procfs;
 mod sampler;
 mod sock_diag;
@@ -27,6 +32,8 @@ mod watch;
 
 pub use error::Error;
 pub use filter::Filter;
+pub use holdings::{Descriptor, DescriptorKind, is_tcp};
+pub use processes::{ProcessLook, Processes};
 pub use procfs::ProcFs;
 pub use sampler::{Config, Sampler, SideConfig};
 pub use sock_diag::SockDiag;

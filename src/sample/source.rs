@@ -52,7 +52,7 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Opens the source in the calling thread's network namespace, to which it stays bound.
-    pub(super) fn open(self) -> Result<Box<dyn Source + Send>, Error> {
+    pub fn open(self) -> Result<Box<dyn Source + Send>, Error> {
         let sock_diag = || SockDiag::open().map(|source| Box::new(source) as Box<dyn Source + Send>);
         let procfs = || ProcFs::open().map(|source| Box::new(source) as Box<dyn Source + Send>);
         match self {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ const INSIDE: &str = "CLOSEWAIT_TEST_IN_USER_NAMESPACE";
 /// Runs `body` in a network namespace of its own: a thread's when this user may make one, else that of a copy of this
 /// test program in a user namespace. Where neither is allowed the test is skipped by name.
 pub(super) fn in_a_namespace(test: &str, body: fn()) {
+    let held = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
     let inside = thread::spawn(move || unshared().map(|()| body())).join();
+    drop(held);
     match inside {
         Ok(Ok(())) => return,
         Ok(Err(Errno::PERM)) if std::env::var_os(INSIDE).is_none() => (),
@@ -45,6 +48,16 @@ pub(super) fn in_a_namespace(test: &str, body: fn()) {
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
     errors.lines().filter(|line| line.starts_with("skipped: ")).for_each(|line| eprintln!("{line}"));
+}
+
+/// Written while a child is on its way to `execve`, where it holds every socket of this process, closed or not: who
+/// tells states by who has closed reads it.
+static SPAWNING: RwLock<()> = RwLock::new(());
+
+/// Starts a process without disturbing [`in_a_namespace`].
+pub(super) fn spawn(command: &mut Command) -> Child {
+    let _alone = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap()
 }
 
 /// Gives the calling thread a network namespace of its own, with its loopback up.
