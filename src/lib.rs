@@ -17,6 +17,7 @@
 //! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
 //! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
 //! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
+//! | [`capture`] | packets to frames, and the ledger of opens and closes | a payload: only SYN, FIN and RST come through |
 //! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
 //! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
@@ -25,6 +26,7 @@
 //! | [`report`] | a run to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
+pub mod capture;
 pub mod cli;
 pub mod client;
 pub mod fault;

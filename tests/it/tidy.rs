@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("client", &["wire", "tds", "record", "units"]),
     ("load", &["client", "record", "units"]),
     ("sample", &["record", "units"]),
+    ("capture", &["record", "units"]),
     ("sandbox", &["units"]),
     ("host", &["sandbox", "record", "units"]),
     ("verdict", &["record", "units"]),
@@ -40,7 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that speak with the kernel where no crate has a safe call.
-const MAY_BE_UNSAFE: &[&str] = &["sample", "sandbox", "client", "load", "host"];
+const MAY_BE_UNSAFE: &[&str] = &["sample", "capture", "sandbox", "client", "load", "host"];
 
 /// No file of `src/` is longer.
 const MOST_LINES: usize = 400;
