@@ -1,6 +1,7 @@
 //! The channel for a part that runs without a runtime, such as a loop that looks, sleeps and looks again.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +29,13 @@ pub enum Polled<M> {
 pub struct BlockingChannel {
     stream: UnixStream,
     inbox: Inbox,
+}
+
+/// For a poll beside other descriptors; what has arrived in part, or before, is told by [`BlockingChannel::try_recv`].
+impl AsFd for BlockingChannel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
 }
 
 impl BlockingChannel {

@@ -128,7 +128,7 @@ fn step_hint(step: Step, errno: i32, apparmor: bool) -> Option<String> {
 }
 
 /// Whether Ubuntu's AppArmor restriction of unprivileged user namespaces is on.
-fn apparmor_restricts() -> bool {
+pub(super) fn apparmor_restricts() -> bool {
     std::fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
         .is_ok_and(|value| value.trim() == "1")
 }

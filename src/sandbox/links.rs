@@ -30,6 +30,13 @@ pub(super) struct End {
     pub(super) address: Ipv4Addr,
 }
 
+impl End {
+    /// Its interface's index.
+    pub(super) const fn index(self) -> u32 {
+        self.index
+    }
+}
+
 /// The end on the client's host. The two indexes differ on purpose: a veth end whose index equals its peer's looks to
 /// the kernel's link watch (`linkwatch_urgent_event`) like an ordinary device, whose news it may hold back for a second.
 pub(super) const CLIENT: End = End { name: "cw-client", index: 100, address: Ipv4Addr::new(198, 18, 0, 1) };
@@ -50,7 +57,8 @@ const HEADER: usize = 16;
 /// How long the kernel may take to answer: creating a device waits for a lock that dying namespaces hold.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-fn serialise(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
+/// A request to the kernel, ready to be sent.
+pub(super) fn serialise(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     let mut message = NetlinkMessage::from(message);
     debug_assert!(matches!(message.payload, NetlinkPayload::InnerMessage(_)));
     message.header.flags = NLM_F_REQUEST | flags;

@@ -5,11 +5,16 @@
 //! namespaces are forbidden it falls back, level by level, and says so. Nothing but file descriptors (and the
 //! processes inside) keeps the namespaces alive: there is no name under `/run/netns` to clean up after `kill -9`.
 //!
+//! An [`Enclosure`] is for a command that is not ours: a PID and a mount namespace inside a host, from which no daemon
+//! escapes and in which names resolve as the run says.
+//!
 //! The choice not taken: calling `ip` and `unshare`, which need not be installed and leave named namespaces behind. Nor
 //! does this process enter a namespace itself: `unshare(CLONE_NEWUSER)` refuses a process with threads, so a forked
 //! child, the *maker*, makes the namespaces and hands their descriptors back.
 
+mod addresses;
 mod build;
+mod enclosure;
 mod error;
 mod host;
 mod level;
@@ -22,7 +27,9 @@ mod report;
 mod settings;
 mod step;
 
+pub use addresses::{add_address, add_route};
 pub use build::Sandbox;
+pub use enclosure::{CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, StartFault, enclose};
 pub use error::Error;
 pub use host::Host;
 pub use level::{Level, Refusal};
