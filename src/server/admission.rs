@@ -66,16 +66,21 @@ impl Talk {
             let mut rest = vec![0; arrived.unread];
             wire.stream_mut().read_exact(&mut rest).await.map_err(|_| Stop::Gone)?;
         }
+        let scribe = wire.scribe().clone();
         let accepted = || {
-            wire.scribe().change(|journal| journal.login = Some(LoginEnd::Accepted));
+            scribe.change(|journal| journal.login = Some(LoginEnd::Accepted));
             self.observe(|counts| counts.logins_good += 1);
         };
         if let Action::Instead(script) = action {
-            // Whoever hears the whole good answer is logged in, whatever comes then.
-            if script.then == Then::Proceed || script.steps.contains(&Step::Whole) {
+            // Whoever hears the whole good answer is logged in, whatever comes then; of a drip that is the last byte.
+            let drips = script.steps.iter().any(|step| matches!(step, Step::Drip(_)));
+            if !drips && (script.then == Then::Proceed || script.steps.contains(&Step::Whole)) {
                 accepted();
             }
             self.perform(wire, script, mode, || dialect.packets(&welcome())).await?;
+            if drips {
+                accepted();
+            }
         } else {
             accepted();
             wire.write_message(PacketType::REPLY, &welcome()).await?;

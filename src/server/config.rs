@@ -112,6 +112,8 @@ pub struct Config {
     pub backlog: u32,
     /// How long a login may take before the server closes.
     pub login_timeout: Span,
+    /// How long a connection that was accepted waits to be served: whoever watches the client's descriptors sees it open.
+    pub serves_after: Span,
     /// How many connections, the newest, have their journal kept.
     pub journal: usize,
 }
@@ -128,6 +130,7 @@ impl Default for Config {
             seed: 1,
             backlog: 4096,
             login_timeout: Span::from_secs(60),
+            serves_after: Span::default(),
             journal: 0,
         }
     }

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::logbook::Logbook;
 use super::{CloseMode, Config, Observer, ending};
 use crate::fault::{Dice, Struck};
 use crate::tds::{Login7, Message, PacketType};
-use crate::units::Monotonic;
+use crate::units::{Monotonic, Span};
 use crate::wire::tls::{Tls, Transport};
 use crate::wire::{self, Connection, Party};
 
@@ -72,6 +72,9 @@ pub(super) async fn converse(shared: Arc<Shared>, stream: TcpStream, client: Soc
         deadline: Instant::now() + shared.config.login_timeout.0,
         shared,
     };
+    if talk.config().serves_after > Span::default() {
+        sleep(talk.config().serves_after.0).await;
+    }
     let stop = talk.talk(&mut wire).await.unwrap_or_else(|stop| stop);
     let observer = &talk.shared.observer;
     match talk.stopped(&wire, stop) {

@@ -29,6 +29,12 @@ impl PacketType {
     pub const LOGIN7: Self = Self(0x10);
     /// The message before a login.
     pub const PRELOGIN: Self = Self(0x12);
+
+    /// Whether it asks for something that only a session can do: SQL text, a procedure call, a transaction.
+    #[must_use]
+    pub const fn is_request(self) -> bool {
+        matches!(self, Self::SQL_BATCH | Self::RPC | Self::TRANSACTION)
+    }
 }
 
 /// The header of one packet [MS-TDS 2.2.3.1].

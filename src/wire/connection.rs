@@ -154,12 +154,22 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         .await
     }
 
-    /// Reads and forgets what the peer sends, until it closes or the transport fails.
+    /// Reads and forgets what the peer sends, until it closes or the transport fails. A request that begins it is noted:
+    /// whoever sends one here has not understood that nobody listens.
     pub async fn discard(&mut self) {
         self.assembler = Assembler::new();
+        let Self { stream, scribe, .. } = self;
+        let mut first = true;
         let end = poll_fn(|context| {
             loop {
-                if let Some(end) = ready!(poll_discard(&mut self.stream, context)) {
+                let read = ready!(poll_discard(stream, context, &mut |bytes| {
+                    if std::mem::take(&mut first)
+                        && let Some(kind) = bytes.first().map(|byte| PacketType(*byte)).filter(|kind| kind.is_request())
+                    {
+                        scribe.note(Party::Client, || Deed::message(kind, bytes.len()));
+                    }
+                }));
+                if let Some(end) = read {
                     return Poll::Ready(end);
                 }
             }
@@ -174,7 +184,7 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         let mut reads = 16;
         let end = poll_fn(|context| {
             while reads > 0 {
-                match poll_discard(&mut self.stream, context) {
+                match poll_discard(&mut self.stream, context, &mut |_| ()) {
                     Poll::Ready(None) => reads -= 1,
                     Poll::Ready(end) => return Poll::Ready(end),
                     Poll::Pending => break,
@@ -192,12 +202,19 @@ impl<S: AsyncRead + Unpin> Connection<S> {
 }
 
 /// One read into nowhere: how the peer has ended the connection, or none while there may be more.
-fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, context: &mut std::task::Context<'_>) -> Poll<Option<Deed>> {
+fn poll_discard<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    context: &mut std::task::Context<'_>,
+    seen: &mut dyn FnMut(&[u8]),
+) -> Poll<Option<Deed>> {
     let mut room = [const { MaybeUninit::uninit() }; READ];
     let mut buffer = ReadBuf::uninit(&mut room);
     Poll::Ready(match ready!(Pin::new(stream).poll_read(context, &mut buffer)) {
         Ok(()) if buffer.filled().is_empty() => Some(Deed::Fin),
-        Ok(()) => None,
+        Ok(()) => {
+            seen(buffer.filled());
+            None
+        }
         Err(_) => Some(Deed::Rst),
     })
 }
