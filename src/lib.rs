@@ -23,10 +23,12 @@
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
-//! | [`report`] | a run to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
+//! | [`report`] | a run or a check to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod fault;

@@ -3,6 +3,7 @@
 //! Results go to stdout, the rest to stderr. What is absent: any knowledge of sockets.
 
 mod args;
+mod check;
 mod exit;
 mod failure;
 mod faults;
@@ -25,12 +26,16 @@ use std::process::ExitCode;
 use args::Command;
 use exit::Exit;
 
-/// The program: plays a part of a run when it was started as one, and what the command line says otherwise.
+/// The program: plays a part of a run or a check when it was started as one, and what the command line says otherwise.
 ///
 /// Must be called from `main`, before any thread is started.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(code) = crate::run::part(logging::start) {
+    if let Some(inside) = crate::host::inside() {
+        let code = match inside {
+            Ok(inside) if crate::check::is_mine(&inside) => crate::check::part(inside, logging::start),
+            inside => crate::run::part(inside, logging::start),
+        };
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     let cli = args::parse();
@@ -38,6 +43,7 @@ pub fn main() -> ExitCode {
     logging::start(&diagnostics);
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => run::run(*args, diagnostics),
+        Command::Check(args) => check::check(*args, diagnostics),
         Command::Serve(args) => serve::serve(*args),
         Command::Report(args) => report::report(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),

@@ -32,19 +32,13 @@ pub(super) struct OutputArgs {
 }
 
 impl OutputArgs {
+    fn files(&self) -> Files<'_> {
+        Files { json: self.json.as_deref(), junit: self.junit.as_deref(), markdown: self.markdown.as_deref() }
+    }
+
     /// Refuses what cannot be written, before anything is played for it.
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        let files: Vec<&PathBuf> = [&self.json, &self.junit, &self.markdown].into_iter().flatten().collect();
-        if results > 1 && !files.is_empty() {
-            return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
-                "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
-            ));
-        }
-        if files.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
-            return Err(Failure::usage(anyhow::anyhow!("write two documents to stdout"))
-                .hint("a file for one of them: --json - --junit junit.xml"));
-        }
-        files.into_iter().try_for_each(|path| has_a_place(path))
+        self.files().check(results)
     }
 
     /// Whether stdout belongs to the JSON document.
@@ -54,21 +48,10 @@ impl OutputArgs {
 
     /// Writes everything that was asked for, the report last; `dir` is where the results lie.
     pub(super) fn write(&self, run: &Run, summary: &Summary, dir: Option<&Path>) -> Result<(), Failure> {
-        if let Some(path) = &self.json {
-            let document = report::json(summary)
-                .map_err(|error| Failure::machine(error).hint("this is a bug: please report it"))?;
-            write_or_print(path, &document)?;
-        }
-        if let Some(path) = &self.junit {
-            write_or_print(path, &report::junit(run, summary).map_err(Failure::machine)?)?;
-        }
-        let markdown = report::markdown(run, summary);
-        if let Some(path) = &self.markdown {
-            write_or_print(path, &markdown)?;
-        }
-        if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
-            append(Path::new(&path), &markdown)?;
-        }
+        let json =
+            report::json(summary).map_err(|error| Failure::machine(error).hint("this is a bug: please report it"))?;
+        let junit = report::junit(run, summary).map_err(Failure::machine)?;
+        self.files().write(&json, &junit, &report::markdown(run, summary))?;
         if self.quiet {
             return Ok(());
         }
@@ -77,6 +60,42 @@ impl OutputArgs {
             return Ok(());
         }
         print(&report::terminal(run, summary, dir, Style::of(&std::io::stdout())))
+    }
+}
+
+/// The files that a command's documents go to; `-` is stdout.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub(super) json: Option<&'a Path>,
+    pub(super) junit: Option<&'a Path>,
+    pub(super) markdown: Option<&'a Path>,
+}
+
+impl Files<'_> {
+    /// Refuses what cannot be written of so many results.
+    pub(super) fn check(self, results: usize) -> Result<(), Failure> {
+        let files: Vec<&Path> = [self.json, self.junit, self.markdown].into_iter().flatten().collect();
+        if results > 1 && !files.is_empty() {
+            return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
+                "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
+            ));
+        }
+        if files.iter().filter(|path| **path == Path::new("-")).count() > 1 {
+            return Err(Failure::usage(anyhow::anyhow!("write two documents to stdout"))
+                .hint("a file for one of them: --json - --junit junit.xml"));
+        }
+        files.into_iter().try_for_each(has_a_place)
+    }
+
+    /// Writes each document to its file, if that was asked for; Markdown to $GITHUB_STEP_SUMMARY as well.
+    pub(super) fn write(self, json: &str, junit: &str, markdown: &str) -> Result<(), Failure> {
+        for (path, document) in [(self.json, json), (self.junit, junit), (self.markdown, markdown)] {
+            path.map_or(Ok(()), |path| write_or_print(path, document))?;
+        }
+        if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+            append(Path::new(&path), markdown)?;
+        }
+        Ok(())
     }
 }
 

@@ -173,7 +173,18 @@ pub(super) fn ms(value: Option<f64>) -> String {
     }
 }
 
-fn with_unit(text: &str, unit: &str) -> String {
+/// Seconds since a start: hundredths while they count.
+pub(super) fn seconds(value: Option<f64>) -> String {
+    match value {
+        None => "·".to_owned(),
+        Some(s) if s < 99.995 => format!("{s:.2}"),
+        Some(s) if s < 999.95 => format!("{s:.1}"),
+        Some(s) => Count(s.round() as u64).to_string(),
+    }
+}
+
+/// A figure with its unit, unless it says that there is none or has one already.
+pub(super) fn with_unit(text: &str, unit: &str) -> String {
     if text == "·" || text.ends_with('s') { text.to_owned() } else { format!("{text} {unit}") }
 }
 

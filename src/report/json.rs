@@ -1,4 +1,6 @@
-//! The summary as a JSON document, for other programs.
+//! A document as JSON, for other programs.
+
+use serde::Serialize;
 
 use super::ReportError;
 use crate::record::Summary;
@@ -8,7 +10,12 @@ use crate::record::Summary;
 /// # Errors
 /// Only where a value has no JSON, which plain data always has.
 pub fn json(summary: &Summary) -> Result<String, ReportError> {
-    let mut text = serde_json::to_string_pretty(summary)?;
+    indented(summary)
+}
+
+/// Any document, indented, with a line's end after it.
+pub(super) fn indented(document: &impl Serialize) -> Result<String, ReportError> {
+    let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     Ok(text)
 }

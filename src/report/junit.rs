@@ -48,13 +48,13 @@ fn expectation(suite: &str, row: &ExpectationResult) -> TestCase {
     case(suite, &name, status)
 }
 
-fn case(suite: &str, name: &str, status: TestCaseStatus) -> TestCase {
+pub(super) fn case(suite: &str, name: &str, status: TestCaseStatus) -> TestCase {
     let mut case = TestCase::new(name, status);
     case.set_classname(suite);
     case
 }
 
-fn failure(kind: &str, message: &str) -> TestCaseStatus {
+pub(super) fn failure(kind: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type(kind).set_message(message);
     status

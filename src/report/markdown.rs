@@ -127,7 +127,7 @@ fn joined(text: &str) -> String {
 }
 
 /// Text that Markdown shows as it is: an arm's name may hold anything.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

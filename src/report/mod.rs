@@ -1,9 +1,11 @@
-//! A run for its readers: the terminal, JSON, JUnit, Markdown, and the directory that keeps it.
+//! A run or a check for its readers: the terminal, JSON, JUnit, Markdown, and the directory that keeps it.
 //!
 //! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
 //! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
-//! order, and a caller names the one it wants.
+//! order, and a caller names the one it wants. A [`Check`](crate::record::Check) has the same four formats, each named
+//! `check_` and the format.
 
+mod check;
 mod error;
 mod events;
 mod figures;
@@ -18,6 +20,7 @@ mod results;
 mod schema;
 mod terminal;
 
+pub use check::{check_json, check_junit, check_markdown, check_terminal};
 pub use error::ReportError;
 pub use json::json;
 pub use junit::junit;

@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use crate::record::{Event, Summary};
+use crate::record::{Check, Event, Summary};
 
-/// The JSON Schema of `summary` (`summary.json`, `--json`) or `events` (one line of `events.jsonl`); none for another
-/// name.
+/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` (what `closewait check --json` writes) or `events`
+/// (one line of `events.jsonl`); none for another name.
 #[must_use]
 pub fn schema(name: &str) -> Option<Value> {
     match name {
         "summary" => Some(schemars::schema_for!(Summary).to_value()),
+        "check" => Some(schemars::schema_for!(Check).to_value()),
         "events" => Some(schemars::schema_for!(Event).to_value()),
         _ => None,
     }
@@ -19,7 +20,7 @@ pub fn schema(name: &str) -> Option<Value> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fixture;
+    use super::super::{check, fixture};
     use super::*;
 
     #[test]
@@ -30,6 +31,19 @@ mod tests {
         schema.validate(&document).unwrap();
         document["arms"][0]["attempts"] = "many".into();
         assert!(!schema.is_valid(&document), "a schema that takes anything proves nothing");
+    }
+
+    #[test]
+    fn every_check_obeys_its_schema() {
+        let schema = jsonschema::validator_for(&schema("check").unwrap()).unwrap();
+        for check in check::fixture::all() {
+            let text = check::check_json(&check).unwrap();
+            assert_eq!(serde_json::from_str::<Check>(&text).unwrap(), check);
+            let mut document: Value = serde_json::from_str(&text).unwrap();
+            schema.validate(&document).unwrap();
+            document["faults"][0]["verdict"] = "fine".into();
+            assert!(!schema.is_valid(&document), "a schema that takes anything proves nothing");
+        }
     }
 
     #[test]
@@ -94,5 +108,24 @@ mod tests {
     fn the_contracts_example_is_kept() {
         let (_, summary) = fixture::judged();
         assert_holds(&promised(), &serde_json::to_value(&summary).unwrap(), "");
+    }
+
+    #[test]
+    fn the_contracts_example_of_a_check_is_kept() {
+        let promised = json!({
+            "schema": "closewait.check/1", "command": ["python3"], "sandbox": "two-hosts", "target": "sql.test:1433",
+            "faults": [{
+                "fault": "login-18456", "verdict": "leak", "command_exit": 0, "command_wall_s": 6.1,
+                "connections": 5, "leaked": 5,
+                "ended_by": { "client_fin": 0, "client_rst": 0, "server_rst": 0, "process_exit": 5, "refused": 0,
+                    "harness": 0, "never": 0 },
+                "held_ms": { "p50": 5010.0, "max": 5020.1 }, "held_states": { "close_wait": 5 }, "symptoms": ["spin"],
+                "processes": [{ "pid": 312, "command": "python3 app.py", "held": 5 }]
+            }],
+            "passed": false
+        });
+        let document = serde_json::to_value(check::fixture::leak()).unwrap();
+        assert_holds(&promised, &document, "");
+        assert_eq!(document["faults"][0]["ended_by"], promised["faults"][0]["ended_by"], "zeros stand in the document");
     }
 }

@@ -15,18 +15,17 @@ use crate::load::{Report, Worker};
 use crate::server::{self, Server};
 use crate::units::PortRange;
 
-/// Plays this process's part, if it is one; `None` when it is not.
+/// Plays this process's part of a run; its exit code. `diagnose` starts what the part says on stderr.
 ///
-/// Must be called first thing in `main`, before any thread is started. `diagnose` starts what the part says on stderr.
+/// Must be called before any thread is started.
 #[must_use]
-pub fn part(diagnose: impl FnOnce(&Diagnostics)) -> Option<i32> {
-    let inside = host::inside()?;
+pub fn part(inside: Result<Inside, host::Error>, diagnose: impl FnOnce(&Diagnostics)) -> i32 {
     match inside.map_err(|error| error.to_string()).and_then(|inside| play(inside, diagnose)) {
-        Ok(()) => Some(0),
+        Ok(()) => 0,
         Err(error) => {
             // Whoever started it may have closed its stderr; the exit code says it as well.
             let _ = writeln!(std::io::stderr(), "closewait: a part failed to {error}");
-            Some(1)
+            1
         }
     }
 }

@@ -4,6 +4,7 @@
 //! result is judged exactly as a fresh one. The choice not taken: rules written in the scenario file, which would need a
 //! language of their own; an [`Expectation`] compares one field of the summary with one value, and a finding is code.
 
+mod baseline;
 mod error;
 mod expectation;
 mod findings;
@@ -15,6 +16,7 @@ mod parse;
 mod paths;
 mod summarise;
 
+pub use baseline::apply_baseline;
 pub use error::ExpectationError;
 pub use expectation::{Expectation, Op};
 pub use findings::findings;

@@ -21,7 +21,7 @@ fn long_run(dir: &Path) -> Child {
 }
 
 /// Every descendant of a process, by pid.
-fn descendants(pid: u32) -> BTreeSet<u32> {
+pub(crate) fn descendants(pid: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut left = vec![pid];
     while let Some(pid) = left.pop() {
@@ -39,13 +39,13 @@ fn descendants(pid: u32) -> BTreeSet<u32> {
     found
 }
 
-fn namespaces(pids: &BTreeSet<u32>) -> BTreeSet<String> {
+pub(crate) fn namespaces(pids: &BTreeSet<u32>) -> BTreeSet<String> {
     let read =
         |pid: &u32| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok().map(|link| link.display().to_string());
     pids.iter().filter_map(read).collect()
 }
 
-fn all_namespaces() -> BTreeSet<String> {
+pub(crate) fn all_namespaces() -> BTreeSet<String> {
     let pids = std::fs::read_dir("/proc")
         .unwrap()
         .flatten()
@@ -55,15 +55,20 @@ fn all_namespaces() -> BTreeSet<String> {
 }
 
 #[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Monotonic::now().after(Duration::from_secs(20));
+pub(crate) fn wait_until(what: &str, holds: impl FnMut() -> bool) {
+    wait_within(Duration::from_secs(20), what, holds);
+}
+
+#[track_caller]
+pub(crate) fn wait_within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Monotonic::now().after(limit);
     while !holds() {
         assert!(Monotonic::now() < end, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn kill(pid: u32, signal: &str) {
+pub(crate) fn kill(pid: u32, signal: &str) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod check;
+mod check_bad;
 mod garbage;
 mod harness;
 mod holds;

@@ -30,12 +30,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "record", "units",
         ],
     ),
+    ("check", &["run", "host", "sandbox", "sample", "capture", "server", "fault", "wire", "record", "units"]),
     ("report", &["record", "verdict", "units"]),
     (
         "cli",
         &[
-            "report", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client", "load", "record",
-            "units",
+            "report", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client", "load",
+            "record", "units",
         ],
     ),
 ];

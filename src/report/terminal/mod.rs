@@ -5,8 +5,8 @@
 
 mod arms;
 mod chart;
-mod style;
-mod text;
+pub(super) mod style;
+pub(super) mod text;
 
 use std::path::Path;
 

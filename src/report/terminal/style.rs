@@ -14,7 +14,7 @@ pub struct Style {
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Paint {
+pub(in crate::report) enum Paint {
     Strong,
     Faint,
     Good,
@@ -58,11 +58,11 @@ impl Style {
         Self::new(!forbidden, columns)
     }
 
-    pub(super) const fn width(self) -> usize {
+    pub(in crate::report) const fn width(self) -> usize {
         self.width
     }
 
-    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+    pub(in crate::report) fn paint(self, paint: Paint, text: &str) -> String {
         if !self.colour {
             return text.to_owned();
         }

@@ -3,30 +3,30 @@
 use unicode_width::UnicodeWidthStr as _;
 
 /// How many columns `text` takes.
-pub(super) fn columns(text: &str) -> usize {
+pub(in crate::report) fn columns(text: &str) -> usize {
     text.width()
 }
 
 /// `text` without what would drive a terminal: names come from files.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::report) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// `text` to the left in `width` columns.
-pub(super) fn cell(text: &str, width: usize) -> String {
+pub(in crate::report) fn cell(text: &str, width: usize) -> String {
     let text = printable(text);
     let blanks = width.saturating_sub(columns(&text));
     text + &" ".repeat(blanks)
 }
 
 /// `text` to the right in `width` columns.
-pub(super) fn right(text: &str, width: usize) -> String {
+pub(in crate::report) fn right(text: &str, width: usize) -> String {
     let text = printable(text);
     " ".repeat(width.saturating_sub(columns(&text))) + &text
 }
 
 /// `text` cut to `width` columns, with an ellipsis where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(in crate::report) fn cut(text: &str, width: usize) -> String {
     let text = printable(text);
     if columns(&text) <= width {
         return text;

@@ -1,0 +1,76 @@
+//! Why a verdict was given, and what to do about it, in plain sentences.
+
+use std::time::Duration;
+
+use super::judge::{Judgement, Limits, Stopped};
+use crate::record::CheckVerdict;
+use crate::units::Span;
+
+/// Sentences for a verdict; the last says what to do.
+pub(super) fn explain(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> String {
+    let made = judgement.connections.len();
+    let leaked = judgement.connections.iter().filter(|it| it.leaked).count();
+    let grace = Span(limits.grace);
+    let patience = Span(limits.patience);
+    let shown = matches!(judgement.verdict, CheckVerdict::Crash | CheckVerdict::Leak | CheckVerdict::Hang);
+    if stopped == Stopped::Interrupted && !shown {
+        return "The check was stopped before the command ended.".to_owned();
+    }
+    match judgement.verdict {
+        CheckVerdict::Crash => {
+            "A signal ended the command, and not one of ours. See what it printed last, and whether it dumped core."
+                .to_owned()
+        }
+        CheckVerdict::Leak => {
+            let never_over = judgement.connections.iter().any(|it| it.leaked && it.connection.over.is_none());
+            let what = if never_over {
+                format!("was still open after {patience} although the program had long gone on without it")
+            } else {
+                format!("was open for more than {grace} after its login had failed, while its process ran")
+            };
+            format!(
+                "{leaked} of {}: each {what}. Close the connection on a failed login too: in the error path of whatever opens \
+                 it (finally, using, with, defer, Drop).",
+                connections(made)
+            )
+        }
+        CheckVerdict::Hang => format!(
+            "The server never finished the login, and the program waited longer than {patience} without going on. Give the \
+             login a time-out, and set --patience to that time-out plus a margin."
+        ),
+        CheckVerdict::Timeout => {
+            "The command did not end in the time that it had. Raise --timeout, or stop a service with --for 20s."
+                .to_owned()
+        }
+        CheckVerdict::NoConnection => {
+            "The command never reached the server. Give it {host} and {port} in its arguments or \
+             CLOSEWAIT_HOST and CLOSEWAIT_PORT in its environment, or name the server that it knows: --as HOST:PORT."
+                .to_owned()
+        }
+        CheckVerdict::Undecided => {
+            let shorter = longest(judgement).filter(|longest| *longest > Duration::from_millis(250));
+            let hint = shorter.map_or(String::new(), |_| " take --grace 200ms, or".to_owned());
+            format!(
+                "The program ended sooner than {grace} after its logins had failed, and with it its connections: whether it \
+                 would have closed them cannot be said. To decide it,{hint} keep the program running for {} after its last login.",
+                Span(limits.grace + Duration::from_secs(1))
+            )
+        }
+        CheckVerdict::NotReached => format!(
+            "{} made, and none came as far as the fault. A fault of TLS needs a client that encrypts, a fault of a session \
+             one that sends a request.",
+            connections(made)
+        ),
+        CheckVerdict::Clean => {
+            format!("{}, and none was kept longer than {grace} after its login had failed.", connections(made))
+        }
+    }
+}
+
+fn longest(judgement: &Judgement) -> Option<Duration> {
+    judgement.connections.iter().filter_map(|it| it.held).max()
+}
+
+fn connections(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "connection" } else { "connections" })
+}

@@ -1,0 +1,361 @@
+//! Verdicts over made-up testimonies: what no program can be made to do to the millisecond.
+
+use std::time::Duration;
+
+use super::evidence::{Testimony, Told};
+use super::judge::{Course, FailOn, Judgement, Limits, Stopped, judge};
+use super::symptoms;
+use super::track::{Process, Stray, Track};
+use crate::capture::Entry;
+use crate::record::{CheckVerdict, EndedBy, Symptom, TcpState};
+use crate::units::Monotonic;
+use crate::wire::LoginEnd;
+
+const PID: u32 = 7;
+
+/// Milliseconds since the command's start, which is at one second.
+fn at(millis: u64) -> Monotonic {
+    Monotonic::from_nanos((1000 + millis) * 1_000_000)
+}
+
+fn limits() -> Limits {
+    Limits {
+        grace: Duration::from_secs(2),
+        patience: Duration::from_secs(10),
+        logins: None,
+        allow_undecided: false,
+        fail_on: Vec::new(),
+    }
+}
+
+/// A trial whose command exits at `exit`, and whose observation ends at `end`.
+struct Case {
+    testimony: Testimony,
+    process: Process,
+    course: Course,
+    limits: Limits,
+}
+
+impl Case {
+    fn new(exit: Option<u64>, end: u64) -> Self {
+        let ended = exit.map(|exit| (at(exit), Some(0), None));
+        Self {
+            testimony: Testimony {
+                packets: Some(Vec::new()),
+                looked: Some(at(end)),
+                nobody_left: exit.is_some(),
+                ..Testimony::default()
+            },
+            process: Process {
+                pid: PID,
+                started: 1,
+                command: "app".to_owned(),
+                last_alive: at(exit.unwrap_or(end)),
+                gone: exit.map(|exit| at(exit + 10)),
+                descriptors: Vec::new(),
+                busy: Vec::new(),
+            },
+            course: Course {
+                started: at(0),
+                ended,
+                command: PID,
+                stopped_at: None,
+                stopped: Stopped::No,
+                now: at(end),
+            },
+            limits: limits(),
+        }
+    }
+
+    fn stopped(mut self, why: Stopped, when: u64) -> Self {
+        self.course.stopped = why;
+        self.course.stopped_at = Some(at(when));
+        self
+    }
+
+    /// A connection opened at `opened`, its login over at `over`, whose client sends a FIN at `fin` and lets its descriptor
+    /// go at `gone`.
+    fn with(mut self, opened: u64, over: Option<u64>, fin: Option<u64>, gone: Option<u64>) -> Self {
+        let client = ([198, 18, 0, 1], 40000 + u16::try_from(self.testimony.told.len()).unwrap()).into();
+        let server = ([198, 18, 0, 2], 1433).into();
+        self.testimony.packets.get_or_insert_default().push(Entry {
+            client,
+            server,
+            opened: at(opened),
+            syns: 1,
+            answered: Some(at(opened)),
+            client_fin: fin.map(at),
+            client_rst: None,
+            server_fin: over.map(at),
+            server_rst: None,
+        });
+        self.testimony.tracks.push(Track {
+            client,
+            server,
+            seen: at(opened),
+            state: if over.is_some() { TcpState::CloseWait } else { TcpState::Established },
+            holder: Some((0, 3)),
+            last_held: at(gone.unwrap_or(0).saturating_sub(10)),
+            gone: gone.map(at),
+        });
+        self.testimony.told.push(Told {
+            client,
+            server,
+            opened: at(opened),
+            faulted: true,
+            login: over.map(|_| LoginEnd::Refused { number: 18456, state: 1 }),
+            over: over.map(at),
+            closed_first: None,
+            continued_in_clear: false,
+            took_refusal_for_login: false,
+        });
+        self
+    }
+
+    fn judged(&self) -> Judgement {
+        judge(self.testimony.connections(), std::slice::from_ref(&self.process), &self.course, &self.limits)
+    }
+
+    #[track_caller]
+    fn expect(&self, verdict: CheckVerdict, ended_by: EndedBy) {
+        let judgement = self.judged();
+        assert_eq!((judgement.verdict, judgement.connections[0].ended_by), (verdict, ended_by), "{judgement:#?}");
+    }
+}
+
+#[test]
+fn the_grace_parts_a_late_close_from_a_leak() {
+    use CheckVerdict::{Clean, Leak};
+    for (closed, verdict) in [(110, Clean), (2000, Clean), (2099, Clean), (2101, Leak), (4000, Leak)] {
+        Case::new(Some(9000), 9100).with(50, Some(100), Some(closed), Some(closed)).expect(verdict, EndedBy::ClientFin);
+    }
+    Case::new(Some(5000), 5100).with(50, Some(100), Some(4999), Some(5000)).expect(Leak, EndedBy::ProcessExit);
+    Case::new(None, 5000).with(50, Some(100), None, None).expect(Leak, EndedBy::Never);
+}
+
+#[test]
+fn a_descriptor_that_was_only_shut_down_is_held() {
+    let case = Case::new(Some(9000), 9100).with(50, Some(100), Some(110), Some(4000));
+    case.expect(CheckVerdict::Leak, EndedBy::ClientFin);
+    assert!(case.judged().connections[0].held.unwrap() > Duration::from_secs(3));
+}
+
+#[test]
+fn an_exit_too_soon_proves_nothing() {
+    use CheckVerdict::{Clean, Undecided};
+    Case::new(Some(200), 300).with(50, Some(100), Some(199), Some(200)).expect(Undecided, EndedBy::ProcessExit);
+    // A close right before the exit cannot be told from it, and one connection that was closed earlier proves something.
+    let closes = |last_fin| {
+        Case::new(Some(2200), 2300).with(2050, Some(2100), Some(last_fin), Some(last_fin)).with(
+            50,
+            Some(100),
+            Some(101),
+            Some(101),
+        )
+    };
+    assert_eq!(closes(2110).judged().verdict, Clean);
+    // This one was open for a while, and only the exit ended it.
+    assert_eq!(closes(2200).judged().verdict, Undecided);
+    let mut allowed = Case::new(Some(200), 300).with(50, Some(100), Some(199), Some(200));
+    assert!(allowed.judged().failed);
+    allowed.limits.allow_undecided = true;
+    assert!(!allowed.judged().failed);
+}
+
+/// A child that lived for a few milliseconds was never seen, and its end was taken for a proper close.
+#[test]
+fn a_close_by_an_unseen_child_proves_nothing() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(103), Some(103));
+    case.testimony.tracks.clear();
+    assert_eq!(case.judged().verdict, CheckVerdict::Clean, "there is one process alone");
+    let (shell, other) = (case.process.clone(), case.process.clone());
+    let of = |case: &Case, other: Process| {
+        judge(case.testimony.connections(), &[shell.clone(), other], &case.course, &case.limits).verdict
+    };
+    assert_eq!(of(&case, other.clone()), CheckVerdict::Undecided);
+    // One that held another connection, and lives on, is taken for the holder of this.
+    let mut case = case.with(200, Some(210), Some(220), Some(220));
+    case.testimony.tracks[0].holder = Some((1, 3));
+    assert_eq!(of(&case, Process { descriptors: vec![(at(20), [].into())], ..other }), CheckVerdict::Clean);
+}
+
+#[test]
+fn a_wait_without_end_is_a_hang_or_a_leak() {
+    use CheckVerdict::{Clean, Hang, Leak};
+    // Given up in time.
+    Case::new(Some(20_000), 20_100).with(50, None, Some(3000), Some(3000)).expect(Clean, EndedBy::ClientFin);
+    // Waited for until this program stopped it.
+    Case::new(Some(15_100), 15_200)
+        .stopped(Stopped::Hang, 15_050)
+        .with(50, None, Some(15_100), Some(15_100))
+        .expect(Hang, EndedBy::Harness);
+    // The process came to its own end, long after, and had never closed it.
+    Case::new(Some(14_000), 14_100).with(50, None, Some(14_000), Some(14_000)).expect(Leak, EndedBy::ProcessExit);
+    // It went on with another connection.
+    Case::new(None, 12_000)
+        .with(50, None, None, None)
+        .with(6000, None, Some(7000), Some(7000))
+        .expect(Leak, EndedBy::Never);
+    Case::new(None, 12_000)
+        .with(50, None, None, None)
+        .with(1000, None, Some(2000), Some(2000))
+        .expect(Hang, EndedBy::Never);
+}
+
+/// A program of FreeTDS that a shell had started was said to leak or to hang, by whether a look fell between our SIGTERM and
+/// its end.
+#[test]
+fn an_end_that_we_gave_a_child_is_not_its_own() {
+    let mut case =
+        Case::new(Some(15_100), 15_200).stopped(Stopped::Hang, 15_050).with(50, None, Some(15_100), Some(15_100));
+    case.process.pid = PID + 1;
+    for last_alive in [15_040, 15_060] {
+        case.process.last_alive = at(last_alive);
+        case.expect(CheckVerdict::Hang, EndedBy::Harness);
+    }
+    (case.process.last_alive, case.process.gone) = (at(14_000), Some(at(14_010)));
+    assert_eq!(case.judged().verdict, CheckVerdict::Leak, "it came to its own end");
+}
+
+#[test]
+fn a_chain_of_retries_is_one_wait() {
+    let chain = |gap: u64| {
+        (0..5).fold(Case::new(None, 16_000), |case, link| {
+            let opened = link * (3000 + gap);
+            case.with(opened, None, Some(opened + 3000), Some(opened + 3000))
+        })
+    };
+    chain(100).stopped(Stopped::Timeout, 15_600).expect(CheckVerdict::Hang, EndedBy::ClientFin);
+    chain(1500).stopped(Stopped::Timeout, 15_600).expect(CheckVerdict::Timeout, EndedBy::ClientFin);
+    // Who comes to an end has not hung, however long it took.
+    let mut ended = chain(100);
+    ended.course.ended = Some((at(15_900), Some(0), None));
+    ended.expect(CheckVerdict::Clean, EndedBy::ClientFin);
+}
+
+#[test]
+fn a_session_that_is_kept_is_no_leak_and_a_dead_one_is_a_symptom() {
+    let mut case = Case::new(None, 9000).with(50, Some(100), None, None);
+    case.testimony.told[0].login = Some(LoginEnd::Accepted);
+    let judgement = case.judged();
+    assert_eq!(judgement.verdict, CheckVerdict::Clean);
+    assert_eq!(judgement.symptoms.iter().map(|it| it.symptom).collect::<Vec<_>>(), [Symptom::KeepsDeadSession]);
+    assert!(!judgement.failed);
+    case.limits.fail_on = vec![FailOn::Symptom(Symptom::KeepsDeadSession)];
+    assert!(case.judged().failed);
+    case.testimony.told[0].over = None;
+    case.testimony.packets.as_mut().unwrap()[0].server_fin = None;
+    assert!(case.judged().symptoms.is_empty(), "a pool keeps what is good");
+}
+
+#[test]
+fn a_signal_of_ours_is_no_crash() {
+    let killed = |case: Case, when: u64, signal| {
+        let mut case = case;
+        case.course.ended = Some((at(when), None, Some(signal)));
+        case.judged().verdict
+    };
+    assert_eq!(killed(Case::new(Some(500), 600), 500, 11), CheckVerdict::Crash);
+    assert_eq!(killed(Case::new(Some(500), 600).stopped(Stopped::InTime, 400), 500, 15), CheckVerdict::NoConnection);
+}
+
+#[test]
+fn a_fault_that_never_came_is_not_reached() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), None, Some(8000));
+    case.testimony.told[0].faulted = false;
+    case.expect(CheckVerdict::NotReached, EndedBy::ClientFin);
+    assert!(!case.judged().failed);
+    case.limits.fail_on = vec![FailOn::NotReached];
+    assert!(case.judged().failed);
+}
+
+#[test]
+fn a_descriptor_that_a_reset_left_in_no_state_is_a_leak() {
+    let mut case = Case::new(None, 5000).with(50, Some(100), None, None);
+    let packets = case.testimony.packets.as_mut().unwrap();
+    packets[0].server_fin = None;
+    packets[0].server_rst = Some(at(100));
+    // It was reset before a look saw it alive.
+    case.testimony.tracks.clear();
+    case.testimony.strays = vec![Stray { holder: (0, 9), seen: at(105), gone: None }];
+    case.expect(CheckVerdict::Leak, EndedBy::Never);
+    assert_eq!(case.judged().connections[0].connection.state, Some(TcpState::Close));
+    case.testimony.strays[0].gone = Some(at(300));
+    case.expect(CheckVerdict::Clean, EndedBy::ServerRst);
+}
+
+#[test]
+fn a_port_that_is_used_again_is_another_connection() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(110), Some(110)).with(
+        5000,
+        Some(5100),
+        Some(8000),
+        Some(8000),
+    );
+    let first = case.testimony.told[0].client;
+    case.testimony.told[1].client = first;
+    case.testimony.tracks[1].client = first;
+    case.testimony.packets.as_mut().unwrap()[1].client = first;
+    let leaked: Vec<bool> = case.judged().connections.iter().map(|it| it.leaked).collect();
+    assert_eq!(leaked, [false, true]);
+}
+
+/// Of 14200 connections of a driver that a server routed to itself, 22 were said to have been held for a minute, all by one
+/// descriptor: no look had seen them, and the one that saw their port used again had begun a moment before that.
+#[test]
+fn a_look_that_began_before_a_port_was_used_again_is_of_the_later_one() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(110), Some(110)).with(
+        5000,
+        Some(5010),
+        Some(5020),
+        Some(5060),
+    );
+    let first = case.testimony.told[0].client;
+    case.testimony.told[1].client = first;
+    case.testimony.packets.as_mut().unwrap()[1].client = first;
+    case.testimony.tracks.remove(0);
+    let track = &mut case.testimony.tracks[0];
+    (track.client, track.seen, track.last_held) = (first, at(4990), at(4990));
+    let leaked: Vec<bool> = case.judged().connections.iter().map(|it| it.leaked).collect();
+    assert_eq!(leaked, [false, false]);
+}
+
+#[test]
+fn growth_and_spinning_need_evidence() {
+    let counts = |n: u32| [("anon_inode:[eventfd]".to_owned(), n), ("file".to_owned(), 20)].into();
+    let case = || {
+        (0..4).fold(Case::new(None, 9000), |case, login| {
+            let opened = 100 + login * 1000;
+            case.with(opened, Some(opened + 10), Some(opened + 20), Some(opened + 20))
+        })
+    };
+    let seen =
+        |case: &Case| case.judged().symptoms.into_iter().map(|it: symptoms::Seen| it.symptom).collect::<Vec<_>>();
+    let mut grows = case();
+    grows.process.descriptors = (0..4).map(|login| (at(110 + u64::from(login) * 1000), counts(login + 1))).collect();
+    assert_eq!(seen(&grows), [Symptom::DescriptorsGrow]);
+    grows.process.descriptors.push((at(3600), counts(1)));
+    assert_eq!(seen(&grows), [], "it closed them in the end");
+    let mut spins = case();
+    spins.testimony.packets.as_mut().unwrap()[0].client_fin = None;
+    spins.testimony.tracks[0].gone = None;
+    spins.process.busy = vec![(at(120), at(2500))];
+    assert_eq!(seen(&spins), [Symptom::Spin]);
+    spins.process.busy = vec![(at(120), at(700))];
+    assert_eq!(seen(&spins), [], "too short");
+}
+
+#[test]
+fn witnesses_that_contradict_each_other_are_told() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(1000), Some(1000));
+    assert_eq!(case.testimony.disagreements(&case.testimony.connections(), 0), [""; 0]);
+    case.testimony.told[0].closed_first = Some(crate::wire::Party::Client);
+    let told = case.testimony.disagreements(&case.testimony.connections(), 3).join("\n");
+    assert!(
+        told.contains("3 packets were lost") && told.contains("the packets show that the server closed first"),
+        "{told}"
+    );
+    case.testimony.told.clear();
+    let told = case.testimony.disagreements(&case.testimony.connections(), 0).join("\n");
+    assert!(told.contains("1 connections answered, the server's journal 0"), "{told}");
+}

@@ -1,0 +1,311 @@
+//! Looks at descriptor tables and at the socket table, folded into one track a socket and one a process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::canonical;
+use crate::record::TcpState;
+use crate::sample::{DescriptorKind, ProcessLook, Socket};
+use crate::units::Monotonic;
+
+/// One socket of the command that has, or had, a place in the kernel's table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Track {
+    pub(super) client: SocketAddr,
+    pub(super) server: SocketAddr,
+    /// When a look first showed it.
+    pub(super) seen: Monotonic,
+    /// Its state; `CLOSE` for a descriptor whose socket is in none.
+    pub(super) state: TcpState,
+    /// A process that held it, by its place among the processes, and by which descriptor; none while nobody was seen to.
+    pub(super) holder: Option<(usize, u32)>,
+    /// The beginning of the last look that showed it held; kept while it is held.
+    pub(super) last_held: Monotonic,
+    /// The end of the first look that no longer did.
+    pub(super) gone: Option<Monotonic>,
+}
+
+/// A TCP socket in a descriptor table that was in no state whenever it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stray {
+    pub(super) holder: (usize, u32),
+    pub(super) seen: Monotonic,
+    pub(super) gone: Option<Monotonic>,
+}
+
+/// A process of the command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) started: u64,
+    pub(super) command: String,
+    /// The beginning of the last look that showed it alive; kept while it is.
+    pub(super) last_alive: Monotonic,
+    /// The end of the first look that no longer did.
+    pub(super) gone: Option<Monotonic>,
+    /// How many descriptors of each kind it had, sockets to the server aside, from when on; the newest last.
+    pub(super) descriptors: Vec<(Monotonic, BTreeMap<String, u32>)>,
+    /// When one of its threads wanted a processor all the time: from, to.
+    pub(super) busy: Vec<(Monotonic, Monotonic)>,
+}
+
+/// One look: the table first, then the processes.
+pub(super) struct Look<'a> {
+    pub(super) begun: Monotonic,
+    pub(super) ended: Monotonic,
+    pub(super) sockets: &'a [Socket],
+    pub(super) processes: &'a [ProcessLook],
+    /// Whether a descriptor of a socket that is in no table is TCP.
+    pub(super) is_tcp: &'a dyn Fn(u32, u32) -> Option<bool>,
+}
+
+/// Changes of the numbers of descriptors that are kept of a process, and spans in which it was busy.
+const MOST_CHANGES: usize = 2_000;
+
+/// A thread that wants a processor for so much of a span wants it all the time.
+const ALL_THE_TIME: f64 = 0.9;
+
+/// How long the spans are over which threads are watched.
+const WATCHED: Duration = Duration::from_millis(200);
+
+/// All tracks, look by look.
+#[derive(Debug, Default)]
+pub(super) struct Tracks {
+    sockets: Vec<Track>,
+    strays: Vec<Stray>,
+    processes: Vec<Process>,
+    by_inode: BTreeMap<u64, usize>,
+    stray_inodes: BTreeMap<u64, usize>,
+    not_tcp: BTreeSet<u64>,
+    threads: BTreeMap<(usize, u32), (Monotonic, Duration)>,
+    changed: Changed,
+}
+
+/// What has changed since it was last told.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub(super) sockets: BTreeSet<usize>,
+    pub(super) strays: BTreeSet<usize>,
+    pub(super) processes: BTreeSet<usize>,
+}
+
+impl Tracks {
+    pub(super) fn sockets(&self) -> &[Track] {
+        &self.sockets
+    }
+
+    pub(super) fn strays(&self) -> &[Stray] {
+        &self.strays
+    }
+
+    pub(super) fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    pub(super) fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Takes a look in.
+    pub(super) fn look(&mut self, look: &Look<'_>) {
+        let in_table = self.table(look);
+        let mut held = BTreeSet::new();
+        let mut alive = BTreeSet::new();
+        for process in look.processes {
+            let place = self.process(process, look);
+            alive.insert(place);
+            self.watch_threads(place, process, look.begun);
+            self.descriptors(place, process, look, &mut held);
+        }
+        self.let_go(look, &in_table, &held);
+        for (place, process) in self.processes.iter_mut().enumerate() {
+            if process.gone.is_none() && !alive.contains(&place) {
+                process.gone = Some(look.ended);
+                self.changed.processes.insert(place);
+            }
+        }
+    }
+
+    /// The table: new sockets, and the states of those that are known.
+    fn table(&mut self, look: &Look<'_>) -> BTreeSet<u64> {
+        let mut seen = BTreeSet::new();
+        for socket in look.sockets.iter().filter(|socket| socket.inode != 0) {
+            seen.insert(socket.inode);
+            let (client, server) = (canonical(socket.local), canonical(socket.remote));
+            let known = self.by_inode.get(&socket.inode).copied();
+            let known = known.filter(|at| self.sockets[*at].client == client && self.sockets[*at].server == server);
+            let at = known.unwrap_or_else(|| {
+                if let Some(stray) = self.stray_inodes.remove(&socket.inode) {
+                    // It had not been connected yet: no stray at all.
+                    self.strays[stray].gone = Some(self.strays[stray].seen);
+                    self.changed.strays.insert(stray);
+                }
+                let track = Track {
+                    client,
+                    server,
+                    seen: look.begun,
+                    state: socket.state,
+                    holder: None,
+                    last_held: look.begun,
+                    gone: None,
+                };
+                self.sockets.push(track);
+                self.by_inode.insert(socket.inode, self.sockets.len() - 1);
+                self.sockets.len() - 1
+            });
+            self.state(at, socket.state);
+        }
+        seen
+    }
+
+    fn state(&mut self, at: usize, state: TcpState) {
+        if self.sockets[at].state != state || self.sockets[at].holder.is_none() {
+            self.sockets[at].state = state;
+            self.changed.sockets.insert(at);
+        }
+    }
+
+    fn process(&mut self, process: &ProcessLook, look: &Look<'_>) -> usize {
+        let known = self.processes.iter().rposition(|it| it.pid == process.pid && it.started == process.started);
+        let place = known.unwrap_or_else(|| {
+            self.processes.push(Process {
+                pid: process.pid,
+                started: process.started,
+                command: String::new(),
+                last_alive: look.begun,
+                gone: None,
+                descriptors: Vec::new(),
+                busy: Vec::new(),
+            });
+            self.processes.len() - 1
+        });
+        let own = &mut self.processes[place];
+        own.last_alive = look.begun;
+        if own.gone.take().is_some() || own.command != process.command {
+            own.command.clone_from(&process.command);
+            self.changed.processes.insert(place);
+        }
+        place
+    }
+
+    /// Spans in which one thread wanted a processor all the time.
+    fn watch_threads(&mut self, place: usize, process: &ProcessLook, now: Monotonic) {
+        let mut busy: Option<Monotonic> = None;
+        for (thread, runnable) in &process.runnable {
+            let (since, before) = *self.threads.entry((place, *thread)).or_insert((now, *runnable));
+            let span = now.since(since);
+            if span < WATCHED {
+                continue;
+            }
+            if runnable.saturating_sub(before).as_secs_f64() >= ALL_THE_TIME * span.as_secs_f64() {
+                busy = Some(busy.map_or(since, |from| from.min(since)));
+            }
+            self.threads.insert((place, *thread), (now, *runnable));
+        }
+        let Some(from) = busy else { return };
+        let spans = &mut self.processes[place].busy;
+        match spans.last().copied() {
+            Some((first, to)) if from.since(to) < WATCHED => {
+                spans.pop();
+                spans.push((first, now));
+            }
+            _ if spans.len() < MOST_CHANGES => spans.push((from, now)),
+            _ => return,
+        }
+        self.changed.processes.insert(place);
+    }
+
+    /// A process's descriptors: sockets that it holds, and how many there are of every other kind.
+    fn descriptors(&mut self, place: usize, process: &ProcessLook, look: &Look<'_>, held: &mut BTreeSet<u64>) {
+        let mut counts = BTreeMap::new();
+        for descriptor in &process.descriptors {
+            let DescriptorKind::Socket { inode } = descriptor.kind else {
+                let DescriptorKind::Other(kind) = &descriptor.kind else { continue };
+                *counts.entry(kind.clone()).or_insert(0) += 1;
+                continue;
+            };
+            let holder = (place, descriptor.number);
+            if let Some(&at) = self.by_inode.get(&inode) {
+                held.insert(inode);
+                if self.sockets[at].holder != Some(holder)
+                    && self.sockets[at].holder.is_none_or(|(_, _)| !self.holds(at, look))
+                {
+                    self.sockets[at].holder = Some(holder);
+                    self.changed.sockets.insert(at);
+                }
+                self.sockets[at].last_held = look.begun;
+            } else if self.stray(inode, process.pid, holder, look) {
+                held.insert(inode);
+            } else {
+                *counts.entry("socket".to_owned()).or_insert(0) += 1;
+            }
+        }
+        let changes = &mut self.processes[place].descriptors;
+        if changes.last().is_none_or(|(_, last)| *last != counts) && changes.len() < MOST_CHANGES {
+            changes.push((look.begun, counts));
+            self.changed.processes.insert(place);
+        }
+    }
+
+    /// Whether the process that is known to hold a socket still lives: a child that shares it does not become its holder.
+    fn holds(&self, at: usize, look: &Look<'_>) -> bool {
+        let Some((place, number)) = self.sockets[at].holder else { return false };
+        let Some(process) = self.processes.get(place) else { return false };
+        look.processes.iter().any(|it| {
+            it.pid == process.pid
+                && it.started == process.started
+                && it.descriptors.iter().any(|it| it.number == number)
+        })
+    }
+
+    /// Whether a socket that is in no table is a TCP socket in no state.
+    fn stray(&mut self, inode: u64, pid: u32, holder: (usize, u32), look: &Look<'_>) -> bool {
+        if self.stray_inodes.contains_key(&inode) {
+            return true;
+        }
+        if self.not_tcp.contains(&inode) || (look.is_tcp)(pid, holder.1) != Some(true) {
+            self.not_tcp.insert(inode);
+            return false;
+        }
+        self.strays.push(Stray { holder, seen: look.ended, gone: None });
+        self.stray_inodes.insert(inode, self.strays.len() - 1);
+        self.changed.strays.insert(self.strays.len() - 1);
+        true
+    }
+
+    /// Sockets that nobody holds any more, and those that are held and in no table.
+    fn let_go(&mut self, look: &Look<'_>, in_table: &BTreeSet<u64>, held: &BTreeSet<u64>) {
+        let mut forgotten = Vec::new();
+        for (&inode, &at) in &self.by_inode {
+            let track = &mut self.sockets[at];
+            if held.contains(&inode) {
+                if !in_table.contains(&inode) && track.seen < look.begun && track.state != TcpState::Close {
+                    track.state = TcpState::Close;
+                    self.changed.sockets.insert(at);
+                }
+            } else if track.holder.is_some() {
+                track.gone = Some(look.ended);
+                self.changed.sockets.insert(at);
+                forgotten.push(inode);
+            } else if !in_table.contains(&inode) {
+                forgotten.push(inode);
+            }
+        }
+        for inode in forgotten {
+            self.by_inode.remove(&inode);
+        }
+        let strays = &mut self.strays;
+        let changed = &mut self.changed.strays;
+        self.stray_inodes.retain(|inode, at| {
+            let stays = held.contains(inode);
+            if !stays {
+                strays[*at].gone = Some(look.ended);
+                changed.insert(*at);
+            }
+            stays
+        });
+    }
+}

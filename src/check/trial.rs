@@ -1,0 +1,394 @@
+//! One trial: the command once, under one fault, from its start to the judgement.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::Error;
+use super::crew::{Crew, Who};
+use super::evidence::Testimony;
+use super::judge::{Course, Stopped, hopeless};
+use super::options::{Options, Readiness};
+use super::output::Output;
+use super::role::{Order, Role, Sight, Word};
+use super::stage::Stage;
+use super::track::Process;
+use crate::fault::FaultSpec;
+use crate::run::Stop;
+use crate::sandbox::{CommandEnd, Errand, Host};
+use crate::units::Monotonic;
+
+/// How often the trial is looked at while nothing is heard.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often it is asked whether a wait has become hopeless.
+const ASKED_EVERY: Duration = Duration::from_millis(500);
+
+/// A part that is asked for its last word has it by then.
+const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// A connection may come so much later than the end of the grace, when both processors are busy.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// What a trial came to.
+pub(super) struct Outcome {
+    pub(super) testimony: Testimony,
+    pub(super) processes: Vec<Process>,
+    pub(super) lost: u64,
+    pub(super) course: Course,
+    pub(super) notices: Vec<String>,
+    pub(super) output: String,
+    /// The server as the command was told it.
+    pub(super) target: String,
+}
+
+/// A trial under way.
+pub(super) struct Trial<'a> {
+    options: &'a Options,
+    crew: Crew,
+    output: Output,
+    testimony: Testimony,
+    processes: Vec<Process>,
+    lost: u64,
+    alive: usize,
+    notices: Vec<String>,
+    started: Monotonic,
+    command: u32,
+    end: Option<CommandEnd>,
+    ready: Option<Instant>,
+    driven: Option<(Instant, CommandEnd)>,
+    asked: Instant,
+    hopeless: bool,
+}
+
+/// Plays the command under `faults` on a stage.
+pub(super) async fn play(
+    options: &Options,
+    stage: &Stage,
+    faults: &[FaultSpec],
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let mut crew = Crew::new(options.diagnostics.clone());
+    let told = stage.open(&mut crew, options, faults).await?;
+    let line = match &options.ready {
+        Readiness::Line(line) => Some(line.clone()),
+        _ => None,
+    };
+    let (output, theirs) = Output::open(options.show_output, line)?;
+    let errand = stage.errand(options, &told)?;
+    let mut trial = Trial {
+        options,
+        crew,
+        output,
+        testimony: Testimony {
+            listener_fault: faults.iter().any(|it| it.listener().is_some()),
+            ..Testimony::default()
+        },
+        processes: Vec::new(),
+        lost: 0,
+        alive: 0,
+        notices: told.notices.clone(),
+        started: Monotonic::now(),
+        command: 0,
+        end: None,
+        ready: None,
+        driven: None,
+        asked: Instant::now(),
+        hopeless: false,
+    };
+    trial.start(Who::Keeper, stage, errand, &theirs, options.trials.len() == 1).await?;
+    let stopped = trial.watch(stage, &told, &theirs, stop).await?;
+    drop(theirs);
+    trial.finish(stopped, told.target.to_string()).await
+}
+
+impl Trial<'_> {
+    /// Starts the command, or what drives it.
+    async fn start(
+        &mut self,
+        who: Who,
+        stage: &Stage,
+        errand: Errand,
+        output: &OwnedFd,
+        own_stdin: bool,
+    ) -> Result<(), Error> {
+        let system = |what| move |source| Error::System { what, source };
+        let input = if own_stdin && who == Who::Keeper {
+            std::io::stdin().as_fd().try_clone_to_owned().map_err(system("pass standard input on to the command"))?
+        } else {
+            std::fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into()
+        };
+        let role = Role::Keeper {
+            enclosure: Box::new(stage.enclosure()),
+            errand: Box::new(errand),
+            addresses: stage.addresses(),
+        };
+        let host: &Host = stage.client();
+        self.crew.start(who, host, role, &[input.as_fd(), output.as_fd(), output.as_fd()])?;
+        loop {
+            match self.crew.hear().await? {
+                (heard, Word::Started { root, with_root, command, notices }) if heard == who => {
+                    if who == Who::Keeper {
+                        self.command = command;
+                        self.notices.extend(notices);
+                        self.crew.tell(Who::Lookout, Order::Watch { root, with_root }).await;
+                    }
+                    return Ok(());
+                }
+                (heard, Word::NotStarted { why, hint, of_this_machine }) if heard == who => {
+                    return Err(Error::Failed { why, hint, usage: !of_this_machine });
+                }
+                (who, word) => self.take(who, word),
+            }
+        }
+    }
+
+    /// Watches until the trial is over; why it is.
+    async fn watch(
+        &mut self,
+        stage: &Stage,
+        told: &super::stage::Told,
+        output: &OwnedFd,
+        stop: &Stop,
+    ) -> Result<Stopped, Error> {
+        let begun = Instant::now();
+        match &self.options.ready {
+            Readiness::Started => self.ready = Some(begun),
+            Readiness::Port(port) => self.crew.tell(Who::Keeper, Order::AwaitPort(*port)).await,
+            Readiness::Line(_) => {}
+        }
+        loop {
+            if self.ready.is_some()
+                && !self.crew.has(Who::Driver)
+                && let Some(drive) = &self.options.drive
+            {
+                let errand = stage.driving(self.options, told, drive)?;
+                self.start(Who::Driver, stage, errand, output, false).await?;
+            }
+            if let Some(stopped) = self.is_over(begun) {
+                return Ok(stopped);
+            }
+            tokio::select! {
+                heard = self.crew.hear() => {
+                    let (who, word) = heard?;
+                    self.take(who, word);
+                }
+                () = self.output.line(), if self.ready.is_none() => self.ready = Some(Instant::now()),
+                () = stop.wait() => return Ok(Stopped::Interrupted),
+                () = sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Whether there is nothing left to wait for.
+    fn is_over(&mut self, begun: Instant) -> Option<Stopped> {
+        let now = Instant::now();
+        if now >= begun + self.options.timeout {
+            return Some(Stopped::Timeout);
+        }
+        if now >= self.asked + ASKED_EVERY {
+            self.asked = now;
+            self.hopeless = self.is_hopeless();
+        }
+        if self.hopeless {
+            return Some(Stopped::Hang);
+        }
+        let settled = self.options.grace + MARGIN;
+        let in_time = match (self.options.run_for, self.ready, self.driven) {
+            (Some(run_for), Some(ready), _) => Some(ready + run_for),
+            (None, _, Some((driven, _))) => Some(driven + settled),
+            _ => None,
+        };
+        if in_time.is_some_and(|end| now >= end) {
+            return Some(Stopped::InTime);
+        }
+        let end = self.end?;
+        let looked = self.testimony.looked.is_some_and(|looked| looked > end.at);
+        if looked && self.alive == 0 {
+            return Some(Stopped::No);
+        }
+        // What the command left behind is watched for as long as a leak takes to be one; a service that was given a time
+        // has it even where its starter has ended.
+        let waits = self.options.run_for.is_some() || self.options.drive.is_some();
+        (!waits && Monotonic::now().since(self.last_event(end)) >= settled).then_some(Stopped::No)
+    }
+
+    /// The last thing after which what is left must be watched.
+    fn last_event(&self, end: CommandEnd) -> Monotonic {
+        let over = self.testimony.told.iter().filter_map(|told| told.over).max();
+        over.map_or(end.at, |over| over.max(end.at))
+    }
+
+    fn is_hopeless(&self) -> bool {
+        let waits =
+            self.testimony.listener_fault || self.testimony.told.iter().any(|told| told.faulted && told.over.is_none());
+        waits && hopeless(&self.connections(), &self.processes, &self.course(Stopped::No, None), &self.options.limits())
+    }
+
+    fn connections(&self) -> Vec<super::evidence::Connection> {
+        let mut connections = self.testimony.connections();
+        // A server that fills its own queue before the command starts is no client.
+        connections.retain(|it| it.opened >= self.started);
+        connections
+    }
+
+    fn course(&self, stopped: Stopped, stopped_at: Option<Monotonic>) -> Course {
+        Course {
+            started: self.started,
+            ended: self.end.map(|end| (end.at, end.code, end.signal)),
+            command: self.command,
+            stopped_at,
+            stopped,
+            now: Monotonic::now(),
+        }
+    }
+
+    /// Ends the command where it has not ended, asks every part for its last word, and leaves nothing.
+    async fn finish(mut self, stopped: Stopped, target: String) -> Result<Outcome, Error> {
+        let stopped_at = (stopped != Stopped::No).then(Monotonic::now);
+        if self.ready.is_none() && stopped != Stopped::Interrupted {
+            self.notices.extend(self.options.ready.never());
+        }
+        self.notices.extend(self.driven.and_then(|(_, end)| failed_drive(end)));
+        if stopped_at.is_some() {
+            self.ask_to_end().await?;
+        }
+        let now = Monotonic::now();
+        for who in [Who::Lookout, Who::Server, Who::LocalServer] {
+            self.last_word(who).await?;
+        }
+        for who in [Who::Driver, Who::Keeper] {
+            self.crew.tell(who, Order::Kill).await;
+            self.last_word(who).await?;
+        }
+        let mut course = self.course(stopped, stopped_at);
+        course.now = now;
+        let mut testimony = self.testimony;
+        if let Some(packets) = &mut testimony.packets {
+            packets.retain(|it| it.opened >= self.started);
+        }
+        drop(self.crew);
+        Ok(Outcome {
+            testimony,
+            processes: self.processes,
+            lost: self.lost,
+            course,
+            notices: self.notices,
+            output: self.output.tail(),
+            target,
+        })
+    }
+
+    /// Asks the command to end by SIGTERM, and waits for as long as it may take.
+    async fn ask_to_end(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + self.options.kill_after;
+        for who in [Who::Driver, Who::Keeper] {
+            self.crew.tell(who, Order::Signal { signal: libc::SIGTERM, whole: true }).await;
+        }
+        let asked = Monotonic::now();
+        while self.end.is_none() || self.alive > 0 || self.testimony.looked.is_none_or(|looked| looked < asked) {
+            tokio::select! {
+                heard = self.crew.hear() => {
+                    let (who, word) = heard?;
+                    self.take(who, word);
+                }
+                () = sleep_until(until) => {
+                    self.notices.push(format!(
+                        "the command did not end within {} of a SIGTERM and was killed",
+                        crate::units::Span(self.options.kill_after)
+                    ));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn last_word(&mut self, who: Who) -> Result<(), Error> {
+        if !self.crew.has(who) {
+            return Ok(());
+        }
+        self.crew.tell(who, Order::End).await;
+        let until = Instant::now() + LAST_WORD;
+        loop {
+            let Ok(heard) = timeout(until.saturating_duration_since(Instant::now()), self.crew.hear()).await else {
+                return Err(Error::Died {
+                    name: format!("{who:?}").to_lowercase(),
+                    end: "gave no last word".to_owned(),
+                });
+            };
+            match heard? {
+                (heard, Word::Done) if heard == who => return Ok(()),
+                (heard, word) => self.take(heard, word),
+            }
+        }
+    }
+
+    fn take(&mut self, who: Who, word: Word) {
+        match word {
+            Word::Told(told) => {
+                let offset = if who == Who::LocalServer { super::MOST_CONNECTIONS * super::MOST_SERVERS } else { 0 };
+                for (at, told) in told {
+                    put(&mut self.testimony, offset + at, told);
+                }
+            }
+            Word::Saw(sight) => self.saw(*sight),
+            Word::Ended(end) if who == Who::Keeper => self.end = self.end.or(Some(end)),
+            Word::Ended(end) => self.driven = self.driven.or(Some((Instant::now(), end))),
+            Word::Listens => self.ready = self.ready.or(Some(Instant::now())),
+            Word::Ready { .. }
+            | Word::Started { .. }
+            | Word::NotStarted { .. }
+            | Word::Gone
+            | Word::Done
+            | Word::Failed(_) => {}
+        }
+    }
+
+    fn saw(&mut self, sight: Sight) {
+        self.alive = sight.alive;
+        self.testimony.nobody_left = sight.alive == 0 && self.end.is_some();
+        self.lost = sight.lost;
+        self.testimony.looked = sight.looked.or(self.testimony.looked);
+        if sight.captures {
+            let packets = self.testimony.packets.get_or_insert_default();
+            sight.packets.into_iter().for_each(|(at, it)| set(packets, at, it));
+        }
+        sight.tracks.into_iter().for_each(|(at, it)| set(&mut self.testimony.tracks, at, it));
+        sight.strays.into_iter().for_each(|(at, it)| set(&mut self.testimony.strays, at, it));
+        sight.processes.into_iter().for_each(|(at, it)| set(&mut self.processes, at, it));
+        // What is alive was alive at the last look; only changes are told.
+        if let Some(looked) = sight.looked {
+            self.processes.iter_mut().filter(|it| it.gone.is_none()).for_each(|it| it.last_alive = looked);
+        }
+    }
+}
+
+/// What is said of a `--drive` that ended by itself, and not well.
+fn failed_drive(end: CommandEnd) -> Option<String> {
+    let how = match (end.code, end.signal) {
+        (Some(0), _) => return None,
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => signal.map_or_else(|| "no exit code".to_owned(), |signal| format!("signal {signal}")),
+    };
+    Some(format!("--drive ended with {how}: the command may not have been driven"))
+}
+
+/// Sets the value at a place, or adds it behind the last: places are told in order.
+fn set<T>(list: &mut Vec<T>, at: usize, it: T) {
+    match list.get_mut(at) {
+        Some(old) => *old = it,
+        None => list.push(it),
+    }
+}
+
+/// Journals of several servers have places far from each other: they are kept by the order in which they were first told.
+fn put(testimony: &mut Testimony, at: usize, told: super::evidence::Told) {
+    if let Some(place) = testimony.places.get(&at) {
+        testimony.told[*place] = told;
+    } else {
+        testimony.places.insert(at, testimony.told.len());
+        testimony.told.push(told);
+    }
+}
