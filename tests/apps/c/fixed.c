@@ -1,0 +1,31 @@
+/* Five refused logins over sockets of its own. FIXED: `open_connection` closes the socket on every way out on which it
+ * does not hand it on; the refusal is such a way. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tds.h"
+
+/* A logged-in connection, or -1. */
+static int open_connection(void) {
+    int sock = tds_connect(getenv("CLOSEWAIT_HOST"), getenv("CLOSEWAIT_PORT"));
+    if (sock < 0)
+        return -1;
+    if (tds_prelogin(sock) == 0 && tds_login(sock, getenv("CLOSEWAIT_USER"), getenv("CLOSEWAIT_PASSWORD")) == TDS_LOGINACK)
+        return sock;
+    close(sock);
+    return -1;
+}
+
+int main(void) {
+    const char *linger = getenv("LINGER");
+    for (int login = 1; login <= 5; login++) {
+        int connection = open_connection();
+        printf("login %d: %s\n", login, connection < 0 ? "refused" : "logged in");
+        if (connection >= 0)
+            close(connection);
+    }
+    fflush(stdout);
+    /* The program goes on: it holds nothing now. */
+    sleep(linger ? (unsigned)atoi(linger) : 4);
+    return 0;
+}

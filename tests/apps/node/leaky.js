@@ -1,0 +1,68 @@
+// Five refused logins with tedious. LEAKY: a stream around the socket that does not pass `destroy` on.
+//
+// tedious destroys the socket of a refused login, also one that the application's `connector` opened: but what it destroys
+// is what `connector` gave it. Here that is a stream that counts bytes, and the socket inside is nobody's any more. It
+// is half-open, as that of a relay must be, so that Node does not end it either when the server has closed.
+'use strict';
+
+const net = require('net');
+const { Duplex } = require('stream');
+const { Connection } = require('tedious');
+
+const env = process.env;
+let bytes = 0;
+
+class Counted extends Duplex {
+  constructor(socket) {
+    super();
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      bytes += chunk.length;
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on('end', () => this.push(null));
+    socket.on('error', (error) => this.destroy(error));
+  }
+
+  _read() { this.socket.resume(); }
+  _write(chunk, encoding, done) { bytes += chunk.length; this.socket.write(chunk, encoding, done); }
+  _final(done) { this.socket.end(done); }
+
+  // What tedious calls on a socket.
+  setKeepAlive(...how) { this.socket.setKeepAlive(...how); return this; }
+  setNoDelay(...how) { this.socket.setNoDelay(...how); return this; }
+}
+
+function connector() {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: env.CLOSEWAIT_HOST, port: Number(env.CLOSEWAIT_PORT), allowHalfOpen: true });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.removeListener('error', reject);
+      resolve(new Counted(socket));
+    });
+  });
+}
+
+function login() {
+  return new Promise((resolve) => {
+    const connection = new Connection({
+      server: env.CLOSEWAIT_HOST,
+      authentication: { type: 'default', options: { userName: env.CLOSEWAIT_USER, password: env.CLOSEWAIT_PASSWORD } },
+      options: { connector, encrypt: false, connectTimeout: 3000 },
+    });
+    connection.on('error', () => {});
+    connection.connect((error) => {
+      connection.close();
+      resolve(error ? 'refused (' + error.code + ')' : 'logged in');
+    });
+  });
+}
+
+async function main() {
+  for (let n = 1; n <= 5; n++) console.log('login %d: %s', n, await login());
+  // The program goes on: what it holds now, it leaks.
+  setTimeout(() => process.exit(0), 1000 * (env.LINGER ?? 4));
+}
+
+main();
