@@ -1,14 +1,15 @@
 //! One login with a Rust driver, `SELECT 1`, and one line of JSON about how it went.
 //!
 //! `closewait-drivers tiberius|mssql-client`; everything else comes from the environment, as for every client of the
-//! suite (see `tests/drivers/run.py`).
+//! suite (see `tests/drivers/run.py`). With LINGER=SECONDS, as `check.py` starts it, three logins one after another, each
+//! with its line, and then it stays alive for so long.
 
 mod mssql;
 mod settings;
 mod tib;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use settings::Settings;
@@ -35,22 +36,28 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let started = now();
-    let answer = Settings::read().and_then(|settings| match driver.as_str() {
-        "tiberius" => Ok(runtime.block_on(tib::select_one(&settings))),
-        "mssql-client" => Ok(runtime.block_on(mssql::select_one(&settings))),
-        other => Err(format!("no driver `{other}`: tiberius or mssql-client")),
-    });
-    match answer {
-        Ok(answer) => {
-            println!("{}", line(answer, started.elapsed().as_secs_f64()));
-            ExitCode::SUCCESS
-        }
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
+    let linger: Option<f64> = std::env::var("LINGER").ok().and_then(|seconds| seconds.parse().ok());
+    for _ in 0..if linger.is_some() { 3 } else { 1 } {
+        let started = now();
+        let answer = Settings::read().and_then(|settings| match driver.as_str() {
+            "tiberius" => Ok(runtime.block_on(tib::select_one(&settings))),
+            "mssql-client" => Ok(runtime.block_on(mssql::select_one(&settings))),
+            other => Err(format!("no driver `{other}`: tiberius or mssql-client")),
+        });
+        match answer {
+            Ok(answer) => println!("{}", line(answer, started.elapsed().as_secs_f64())),
+            Err(why) => {
+                eprintln!("{why}");
+                return ExitCode::FAILURE;
+            }
         }
     }
+    if let Some(linger) = linger {
+        println!("done");
+        // In the runtime: what a driver does in tasks of its own goes on.
+        runtime.block_on(async { tokio::time::sleep(Duration::from_secs_f64(linger)).await });
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::disallowed_methods, reason = "a client is the edge: it measures the driver")]

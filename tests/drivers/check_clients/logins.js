@@ -1,0 +1,41 @@
+// Three logins one after another with tedious, as its documentation says; then alive for LINGER seconds.
+'use strict';
+
+const { createRequire } = require('module');
+// The package lies in the runner's work directory, not beside this file.
+const { Connection, Request } = createRequire(process.env.CLOSEWAIT_NODE_MODULES)('tedious');
+
+const from = (name) => process.env['CLOSEWAIT_' + name];
+
+function login() {
+  return new Promise((resolve) => {
+    const connection = new Connection({
+      server: from('HOST'),
+      authentication: { type: 'default', options: { userName: from('USER'), password: from('PASSWORD') } },
+      options: {
+        port: Number(from('PORT')),
+        encrypt: false,
+        trustServerCertificate: true,
+        connectTimeout: 3000,
+        requestTimeout: 3000,
+        cancelTimeout: 3000,
+      },
+    });
+    const over = (text) => {
+      console.log(text);
+      connection.close();
+      resolve();
+    };
+    connection.on('error', (error) => over('error ' + error.message));
+    connection.connect((error) => {
+      if (error) return over('error ' + error.message);
+      connection.execSqlBatch(new Request('SELECT 1', (error, rows) => over(error ? 'error ' + error.message : 'rows ' + rows)));
+    });
+  });
+}
+
+(async () => {
+  for (let at = 0; at < 3; at++) await login();
+  console.log('done');
+  setTimeout(() => process.exit(0), 1000 * Number(process.env.LINGER));
+})();
