@@ -230,9 +230,7 @@ impl Tracks {
             let holder = (place, descriptor.number);
             if let Some(&at) = self.by_inode.get(&inode) {
                 held.insert(inode);
-                if self.sockets[at].holder != Some(holder)
-                    && self.sockets[at].holder.is_none_or(|(_, _)| !self.holds(at, look))
-                {
+                if self.sockets[at].holder != Some(holder) && !self.holds(at, look) {
                     self.sockets[at].holder = Some(holder);
                     self.changed.sockets.insert(at);
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::explain::explain;
-use super::judge::{Course, Judged, Judgement, Limits, Stopped, judge};
+use super::judge::{Course, Judged, Judgement, Limits, judge};
 use super::track::Process;
 use super::trial::Outcome;
 use crate::record::{ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Named as _, TcpState};
@@ -39,7 +39,7 @@ pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> Faul
         reason: explain(&judgement, course.stopped, limits),
         command_exit: code,
         command_signal: signal,
-        command_stopped: course.stopped_at.is_some() && course.stopped != Stopped::No,
+        command_stopped: course.stopped_at.is_some(),
         command_wall_s: seconds(course.ended.map_or(course.now, |(at, _, _)| at).since(course.started)),
         connections: all.len() as u64,
         faulted: count(|it| it.connection.faulted),
