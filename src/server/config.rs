@@ -54,12 +54,16 @@ pub struct TlsConfig {
     pub names: Vec<String>,
 }
 
-impl From<End> for CloseMode {
-    fn from(end: End) -> Self {
-        match end {
-            End::Close => Self::Orderly,
-            End::Hold => Self::Hold,
-            End::Reset => Self::Abortive,
+impl CloseMode {
+    /// How a server of this mode ends a connection whose fault wants it ended so; none leaves it to the mode.
+    pub(super) const fn ending(self, end: Option<End>) -> Self {
+        match (end, self) {
+            (None, mode) => mode,
+            // The client is sent the same FIN, and whoever listens behind it goes on to.
+            (Some(End::Close), Self::Shutdown) => Self::Shutdown,
+            (Some(End::Close), _) => Self::Orderly,
+            (Some(End::Hold), _) => Self::Hold,
+            (Some(End::Reset), _) => Self::Abortive,
         }
     }
 }

@@ -22,8 +22,7 @@ impl Talk {
             wire.scribe().change(|journal| journal.faults.push(name.clone()));
             self.observe(|counts| *counts.faults.entry(name).or_default() += 1);
         }
-        let end = asked.by.and_then(FaultSpec::end);
-        Ok((asked.action, end.map_or(self.config().close, CloseMode::from)))
+        Ok((asked.action, self.config().close.ending(asked.by.and_then(FaultSpec::end))))
     }
 
     /// Does what a fault wants instead of a good reply, and says whether there was one: the good reply is then not to be

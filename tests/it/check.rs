@@ -14,6 +14,7 @@ const IN_C: &[(&str, &str)] = &[
     ("leaky", include_str!("../apps/c/leaky.c")),
     ("fixed", include_str!("../apps/c/fixed.c")),
     ("manners", include_str!("manners.c")),
+    ("symptoms", include_str!("symptoms.c")),
 ];
 const TDS_H: &str = include_str!("../apps/c/tds.h");
 
@@ -76,7 +77,7 @@ const JSON: [&str; 3] = ["--quiet", "--json", "-"];
 
 /// Checks a command with these options, and asserts the exit code and the verdict.
 #[track_caller]
-fn verdict(options: &[&str], command: &[&str], code: i32, verdict: &str) -> Option<Value> {
+pub(crate) fn verdict(options: &[&str], command: &[&str], code: i32, verdict: &str) -> Option<Value> {
     let (_, fault, _) = judged(check(&[&JSON, options, &["--"], command].concat())?, code);
     assert_eq!(fault["verdict"], verdict, "{fault:#}");
     Some(fault)

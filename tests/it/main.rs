@@ -15,4 +15,5 @@ mod peer;
 mod run;
 mod serve;
 mod server;
+mod symptoms;
 mod tidy;
