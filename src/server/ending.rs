@@ -1,6 +1,6 @@
 //! The five ways in which a server ends a connection.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -53,7 +53,9 @@ pub(super) async fn end(mut wire: Wire, mode: CloseMode, observer: &Observer) {
             }
         }
         CloseMode::Shutdown => {
-            leave_tls(&mut wire).await;
+            // A client that has not understood that its login is over says so inside of TLS.
+            let _ = wire.stream_mut().close_notify().await;
+            wire.stream_mut().outlive_tls();
             if drain(&mut wire).await {
                 first = Party::Client;
             }
@@ -126,10 +128,19 @@ async fn drain(wire: &mut Wire) -> bool {
     if wire.drain().await {
         return true;
     }
-    let mut room = [const { MaybeUninit::uninit() }; 4096];
+    let mut room = [0; 4096];
     for _ in 0..16 {
-        let end = match SockRef::from(wire.stream().socket()).recv(&mut room) {
+        let read = (&*SockRef::from(wire.stream().socket())).read(&mut room);
+        let end = match read {
             Ok(0) => Deed::Fin,
+            // Nobody understands the records behind these without them.
+            Ok(count) if wire.stream().is_tls() => {
+                wire.stream_mut().unread(&room[..count]);
+                if wire.drain().await {
+                    return true;
+                }
+                continue;
+            }
             Ok(_) => continue,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(_) => Deed::Rst,
@@ -146,9 +157,9 @@ async fn leave_tls(wire: &mut Wire) {
     wire.stream_mut().leave_tls();
 }
 
-/// Reads until the client has ended the connection. Below TLS, whose own end may be followed by nothing for ever.
+/// Reads until the client has ended the connection, and not TLS alone.
 pub(super) async fn outlast(wire: &mut Wire) {
-    wire.stream_mut().leave_tls();
+    wire.stream_mut().outlive_tls();
     wire.discard().await;
 }
 

@@ -15,9 +15,9 @@ use tokio_rustls::TlsConnector;
 use super::{FaultServer, TlsMode};
 use crate::fault::{self, Phase};
 use crate::tds::{Login7, PacketType, SqlBatch, TdsVersion, Token};
-use crate::wire::Connection;
 use crate::wire::tls::tests::trusting;
 use crate::wire::tls::{Framing, Tunnel};
+use crate::wire::{Connection, MessageKind, Party};
 
 /// What the client does about TLS.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,8 +53,8 @@ async fn ask(client: &mut Client, kind: PacketType, payload: &[u8]) -> Option<Ve
     client.read_message(1 << 20).await.ok().flatten().map(|message| message.payload)
 }
 
-/// A login and two requests; how many rows came.
-async fn visit(address: SocketAddr, way: Way) -> Option<usize> {
+/// A login; the client, its version and the answer.
+async fn arrive(address: SocketAddr, way: Way) -> Option<(Client, TdsVersion, Vec<Token>)> {
     let mut stream: Box<dyn Stream> = Box::new(TcpStream::connect(address).await.ok()?);
     if way == Way::Strict {
         stream = Box::new(tls(stream, Framing::Raw).await.ok()?);
@@ -83,6 +83,12 @@ async fn visit(address: SocketAddr, way: Way) -> Option<usize> {
         }
     };
     let tokens = Token::decode_all(&answer, version).ok()?;
+    Some((client, version, tokens))
+}
+
+/// A login and two requests; how many rows came.
+async fn visit(address: SocketAddr, way: Way) -> Option<usize> {
+    let (mut client, version, tokens) = arrive(address, way).await?;
     if !tokens.iter().any(|token| matches!(token, Token::LoginAck(ack) if ack.tds_version == version)) {
         return None;
     }
@@ -103,6 +109,27 @@ async fn struck(name: &'static str, way: Way) -> (&'static str, Option<usize>, V
     let journal = server.ended(1, PATIENCE * 5).await;
     let journal = journal.unwrap_or_else(|| panic!("{name}: the server goes on after the client has gone"));
     (name, rows, journal.into_iter().flat_map(|journal| journal.faults).collect())
+}
+
+/// Below TLS a request is bytes like any other: who took a refusal for a login was not found where it had encrypted.
+#[tokio::test]
+async fn a_request_behind_a_refusal_is_in_the_journal_however_it_is_encrypted() {
+    for way in [Way::Plain, Way::LoginOnly, Way::Whole, Way::Strict] {
+        for (fault, asks) in [("login-18456", true), ("login-18456:end=hold", true), ("login-18456", false)] {
+            let server = FaultServer::builder().fault(fault).start().await.unwrap();
+            let arrived = timeout(PATIENCE, arrive(server.address(), way)).await.ok().flatten();
+            let (mut client, version, answer) = arrived.unwrap_or_else(|| panic!("{fault} {way:?}: no answer"));
+            assert!(matches!(&answer[..], [Token::Error(_), Token::Done(_)]), "{answer:?}");
+            if asks {
+                let batch = SqlBatch { sql: "SELECT 1".to_owned() }.encode(version);
+                client.write_message(PacketType::SQL_BATCH, &batch).await.unwrap();
+            }
+            drop(client);
+            let journal = server.ended(1, PATIENCE * 5).await.expect("the client has closed").remove(0);
+            let asked = journal.messages(Party::Client).any(|kind| kind == MessageKind::SqlBatch);
+            assert_eq!(asked, asks, "{fault} {way:?}: {journal:?}");
+        }
+    }
 }
 
 /// A client that accepts every certificate is served behind these.

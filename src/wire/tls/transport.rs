@@ -26,6 +26,8 @@ pub struct Transport<S> {
     pub(super) session: Option<Box<Session>>,
     /// Whether TLS was left before the connection ended.
     left: bool,
+    /// Whether the end of TLS is not the end of what is read.
+    outlives: bool,
 }
 
 /// TLS that is spoken.
@@ -42,7 +44,7 @@ impl<S> Transport<S> {
     }
 
     pub(super) const fn over(stream: Ahead<S>) -> Self {
-        Self { stream, session: None, left: false }
+        Self { stream, session: None, left: false, outlives: false }
     }
 
     /// The stream under it, for a socket's options.
@@ -73,8 +75,7 @@ impl<S> Transport<S> {
     /// Ends TLS on this side without a word, as after the login packet; plain bytes follow.
     ///
     /// Nothing that came behind the login is lost: what was decrypted with it is read first, and what was not yet looked
-    /// at is read as it is. Whoever waits for the *socket's* end leaves TLS first, too: a client's closing alert ends TLS
-    /// only, and may be followed by nothing for ever.
+    /// at is read as it is.
     pub fn leave_tls(&mut self) {
         let Some(mut session) = self.session.take() else { return };
         self.left = true;
@@ -82,6 +83,12 @@ impl<S> Transport<S> {
         // It ends with "would block", after what there is.
         let _ = session.connection.reader().read_to_end(&mut rest);
         self.stream.unread(&rest);
+    }
+
+    /// Takes the *socket's* end alone for the end, from here on: a peer's closing alert, or what is no TLS, ends TLS only,
+    /// and may be followed by nothing for ever. What comes before that is still decrypted.
+    pub const fn outlive_tls(&mut self) {
+        self.outlives = true;
     }
 }
 
@@ -151,11 +158,20 @@ impl Session {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, session, .. } = self.get_mut();
-        match session {
-            Some(session) => session.poll_read(stream, context, buffer),
-            None => Pin::new(stream).poll_read(context, buffer),
+        let this = self.get_mut();
+        if let Some(session) = &mut this.session {
+            let (room, before) = (buffer.remaining(), buffer.filled().len());
+            let read = ready!(session.poll_read(&mut this.stream, context, buffer));
+            let over = match &read {
+                Ok(()) => room > 0 && buffer.filled().len() == before,
+                Err(error) => error.kind() == io::ErrorKind::InvalidData,
+            };
+            if !(over && this.outlives) {
+                return Poll::Ready(read);
+            }
+            this.leave_tls();
         }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
     }
 }
 
