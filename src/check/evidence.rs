@@ -41,7 +41,8 @@ impl Told {
             opened: journal.opened,
             faulted: !journal.faults.is_empty(),
             login: journal.login,
-            over: journal.over.filter(|_| server_ended(journal) || is_final(journal)),
+            // Who was not told what the login came to, and that the answer ends there, waits, and is right to.
+            over: journal.over.filter(|_| server_ended(journal) || journal.login.is_some() && journal.whole),
             closed_first: journal.closed_first,
             continued_in_clear: continued_in_clear(journal),
             took_refusal_for_login: !accepted && asked_something(journal),
@@ -52,14 +53,6 @@ impl Told {
 /// Whether the server has ended its direction.
 fn server_ended(journal: &Journal) -> bool {
     journal.entries.iter().any(|entry| entry.by == Party::Server && matches!(entry.deed, Deed::Fin | Deed::Rst))
-}
-
-/// Whether the client can know that its login is over although the server keeps the connection: it was told what the login
-/// came to, and that the answer ends there. Whoever was not waits, and is right to.
-fn is_final(journal: &Journal) -> bool {
-    const UNFINISHED: [&str; 5] =
-        ["login-no-done", "login-short-done", "login-no-eom", "login-cut", "login-cut-packet"];
-    journal.login.is_some() && !journal.faults.iter().any(|fault| UNFINISHED.contains(&fault.as_str()))
 }
 
 /// Whether the client asked for encryption in PRELOGIN, and went on to log in without.

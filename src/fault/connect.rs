@@ -14,6 +14,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: &[],
         scope: Scope::Listener(ListenerFault::Refuse),
         never_over: false,
+        whole: true,
         act: |_, _| Action::Proceed,
     },
     Definition {
@@ -25,6 +26,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: &[],
         scope: Scope::Listener(ListenerFault::Stall),
         never_over: true,
+        whole: true,
         act: |_, _| Action::Proceed,
     },
     Definition {
@@ -36,6 +38,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: STALLS,
         scope: Scope::Connection,
         never_over: true,
+        whole: true,
         act: no_reply,
     },
     Definition {
@@ -47,6 +50,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: ENDS,
         scope: Scope::Connection,
         never_over: false,
+        whole: true,
         act: end,
     },
 ];

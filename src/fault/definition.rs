@@ -43,6 +43,8 @@ pub(super) struct Definition {
     pub(super) scope: Scope,
     /// Whether the login is never over: only the client can end the wait.
     pub(super) never_over: bool,
+    /// Whether its answer to a login, if it gives one, has its end: a client can know that nothing more will come.
+    pub(super) whole: bool,
     /// What the server is to do at a stage.
     pub(super) act: fn(&Parameters, &Stage<'_>) -> Action,
 }
@@ -59,6 +61,7 @@ impl Definition {
             own: ENDS,
             scope: Scope::Connection,
             never_over: false,
+            whole: true,
             act: |_, _| Action::Proceed,
         }
     }

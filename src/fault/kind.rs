@@ -104,6 +104,13 @@ impl Fault {
         self.definition().is_ok_and(|definition| definition.never_over)
     }
 
+    /// Whether its answer to a login, if it gives one, has its end: whoever has read it need not wait for the server's FIN
+    /// to know that the login is over.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.definition().map_or(true, |definition| definition.whole)
+    }
+
     /// What it does to the whole listener, if it does.
     #[must_use]
     pub fn listener(self) -> Option<ListenerFault> {

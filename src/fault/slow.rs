@@ -18,6 +18,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: &[],
         scope: Scope::Nothing,
         never_over: false,
+        whole: true,
         act: |_, _| Action::Proceed,
     },
     Definition {
@@ -29,6 +30,7 @@ pub(super) const FAULTS: &[Definition] = &[
         own: &[or(Key::For, "1s")],
         scope: Scope::Connection,
         never_over: false,
+        whole: true,
         act: late,
     },
 ];

@@ -19,7 +19,10 @@ impl Talk {
         }
         for fault in [asked.late, asked.by].into_iter().flatten() {
             let name = fault.fault.to_string();
-            wire.scribe().change(|journal| journal.faults.push(name.clone()));
+            wire.scribe().change(|journal| {
+                journal.faults.push(name.clone());
+                journal.whole &= fault.fault.is_whole();
+            });
             self.observe(|counts| *counts.faults.entry(name).or_default() += 1);
         }
         Ok((asked.action, self.config().close.ending(asked.by.and_then(FaultSpec::end))))

@@ -160,6 +160,8 @@ pub struct Journal {
     pub entries_lost: u64,
     /// The faults that had something to do on it, by name, in order.
     pub faults: Vec<String>,
+    /// Whether what they said of the login has its end, so that the client can know that nothing more will come.
+    pub whole: bool,
     /// What the login came to; none when it came to nothing.
     pub login: Option<LoginEnd>,
     /// When the login was over: the fault's last byte, FIN or RST was sent. None while it is not.
@@ -182,6 +184,7 @@ impl Journal {
             entries: Vec::new(),
             entries_lost: 0,
             faults: Vec::new(),
+            whole: true,
             login: None,
             over: None,
             closed_first: None,

@@ -29,6 +29,7 @@ pub(super) const FAULTS: &[Definition] = &[
         name: "login-no-done",
         wire: "ERROR 18456 and no DONE, in a message that is ended properly",
         incident: "a server or gateway that breaks off inside of its answer",
+        whole: false,
         act: |_, stage| at_login(stage, reply::no_done),
         ..TEMPLATE
     },
@@ -36,6 +37,7 @@ pub(super) const FAULTS: &[Definition] = &[
         name: "login-short-done",
         wire: "ERROR 18456 and the first four bytes of DONE, in a message that is ended properly",
         incident: "a gateway that counts the length of its answer wrong",
+        whole: false,
         act: |_, stage| at_login(stage, reply::short_done),
         ..TEMPLATE
     },
@@ -59,6 +61,7 @@ pub(super) const FAULTS: &[Definition] = &[
         name: "login-cut",
         wire: "half of ERROR 18456, in a message that is ended properly",
         incident: "a proxy that cuts messages by its own buffer",
+        whole: false,
         act: |_, stage| at_login(stage, reply::cut),
         ..TEMPLATE
     },
@@ -67,6 +70,7 @@ pub(super) const FAULTS: &[Definition] = &[
         wire: "a packet header that announces ERROR 18456 and DONE whole, half of them, and the end",
         incident: "a server that dies while it sends, a middlebox that ends the connection between two segments",
         client: "reports that the connection was closed inside of the answer, and closes",
+        whole: false,
         act: |_, stage| at_login(stage, reply::cut_packet),
         ..TEMPLATE
     },
@@ -75,6 +79,7 @@ pub(super) const FAULTS: &[Definition] = &[
         wire: "ERROR 18456 and DONE whole, in a packet that is not marked as the message's last",
         incident: "a proxy that forwards packets and loses the last one, or its status",
         client: "reports 18456, which it has whole, or that the connection was closed inside of the answer, and closes",
+        whole: false,
         act: |_, stage| at_login(stage, reply::no_eom),
         ..TEMPLATE
     },

@@ -165,6 +165,21 @@ fn nothing_is_said_or_a_byte_a_second() {
     assert_eq!(spec.end(), Some(End::Hold));
 }
 
+/// What the definitions say of their answers, read from the bytes: of a refusal, a message with its end and its last DONE.
+#[test]
+fn a_refusal_is_whole_where_it_says_so() {
+    for fault in crate::fault::Fault::all().filter(|fault| fault.phase() == Phase::Login) {
+        let Action::Instead(script) = at_login(&fault.to_string()) else { panic!("{fault}") };
+        if script.refusals.is_empty() {
+            continue;
+        }
+        let message = message(&sent(Action::Instead(script)));
+        let tokens = message.and_then(|message| Token::decode_all(&message.payload, VERSIONS[1]).ok());
+        let whole = matches!(tokens.as_deref(), Some([.., Token::Done(_)]));
+        assert_eq!(fault.is_whole(), whole, "{fault}: {tokens:?}");
+    }
+}
+
 #[test]
 fn they_act_at_the_login_only() {
     for fault in FAULTS {
