@@ -96,7 +96,7 @@ pub(super) fn judge(
 ) -> Judgement {
     let judged: Vec<Judged> =
         connections.iter().map(|it| judged(it, &connections, processes, course, limits)).collect();
-    let verdict = verdict(&judged, processes, course, limits);
+    let verdict = verdict(&judged, &connections, processes, course, limits);
     let symptoms = symptoms::seen(&judged, processes, course, limits);
     let asked = |it: &FailOn| match it {
         FailOn::Symptom(symptom) => symptoms.iter().any(|seen| seen.symptom == *symptom),
@@ -107,14 +107,20 @@ pub(super) fn judge(
     Judgement { verdict, connections: judged, symptoms, failed }
 }
 
-fn verdict(judged: &[Judged], processes: &[Process], course: &Course, limits: &Limits) -> CheckVerdict {
+fn verdict(
+    judged: &[Judged],
+    all: &[Connection],
+    processes: &[Process],
+    course: &Course,
+    limits: &Limits,
+) -> CheckVerdict {
     let crashed =
         course.ended.is_some_and(|(at, _, signal)| signal.is_some() && course.stopped_at.is_none_or(|stop| at < stop));
     if crashed {
         CheckVerdict::Crash
     } else if judged.iter().any(|it| it.leaked) {
         CheckVerdict::Leak
-    } else if course.stopped == Stopped::Hang || hangs(judged, processes, course, limits) {
+    } else if course.stopped == Stopped::Hang || hangs(all, processes, course, limits) {
         CheckVerdict::Hang
     } else if course.stopped == Stopped::Timeout {
         CheckVerdict::Timeout
@@ -239,17 +245,12 @@ fn holder_gone(it: &Connection, processes: &[Process], course: &Course) -> Optio
 
 /// Whether a login that is never over is waited for longer than the patience: by one connection, or by a chain of retries
 /// that only the end of the observation broke.
-fn hangs(judged: &[Judged], processes: &[Process], course: &Course, limits: &Limits) -> bool {
+fn hangs(all: &[Connection], processes: &[Process], course: &Course, limits: &Limits) -> bool {
     let end = course.stopped_at.unwrap_or(course.now);
-    let waits: Vec<&Connection> = judged
-        .iter()
-        .map(|it| &it.connection)
-        .filter(|it| it.faulted && !it.logged_in() && it.over.is_none())
-        .collect();
-    let all: Vec<Connection> = judged.iter().map(|it| it.connection.clone()).collect();
+    let waits: Vec<&Connection> = all.iter().filter(|it| it.faulted && !it.logged_in() && it.over.is_none()).collect();
     let alone = waits.iter().any(|it| {
         it.closed.unwrap_or(end).min(end).since(it.opened) > limits.patience
-            && !moved_on(it, &all, processes, course, limits)
+            && !moved_on(it, all, processes, course, limits)
     });
     alone || (course.stopped != Stopped::No && chain(&waits, end) > limits.patience)
 }
