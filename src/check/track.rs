@@ -111,7 +111,7 @@ impl Tracks {
 
     /// Takes a look in.
     pub(super) fn look(&mut self, look: &Look<'_>) {
-        let in_table = self.table(look);
+        let states = self.table(look);
         let mut held = BTreeSet::new();
         let mut alive = BTreeSet::new();
         for process in look.processes {
@@ -120,7 +120,7 @@ impl Tracks {
             self.watch_threads(place, process, look.begun);
             self.descriptors(place, process, look, &mut held);
         }
-        self.let_go(look, &in_table, &held);
+        self.let_go(look, &states, &held);
         for (place, process) in self.processes.iter_mut().enumerate() {
             if process.gone.is_none() && !alive.contains(&place) {
                 process.gone = Some(look.ended);
@@ -129,15 +129,15 @@ impl Tracks {
         }
     }
 
-    /// The table: new sockets, and the states of those that are known.
-    fn table(&mut self, look: &Look<'_>) -> BTreeSet<u64> {
-        let mut seen = BTreeSet::new();
+    /// The table: new sockets, and the states of all.
+    fn table(&mut self, look: &Look<'_>) -> BTreeMap<u64, TcpState> {
+        let mut states = BTreeMap::new();
         for socket in look.sockets.iter().filter(|socket| socket.inode != 0) {
-            seen.insert(socket.inode);
+            states.insert(socket.inode, socket.state);
             let (client, server) = (canonical(socket.local), canonical(socket.remote));
             let known = self.by_inode.get(&socket.inode).copied();
             let known = known.filter(|at| self.sockets[*at].client == client && self.sockets[*at].server == server);
-            let at = known.unwrap_or_else(|| {
+            if known.is_none() {
                 if let Some(stray) = self.stray_inodes.remove(&socket.inode) {
                     // It had not been connected yet: no stray at all.
                     self.strays[stray].gone = Some(self.strays[stray].seen);
@@ -154,18 +154,10 @@ impl Tracks {
                 };
                 self.sockets.push(track);
                 self.by_inode.insert(socket.inode, self.sockets.len() - 1);
-                self.sockets.len() - 1
-            });
-            self.state(at, socket.state);
+                self.changed.sockets.insert(self.sockets.len() - 1);
+            }
         }
-        seen
-    }
-
-    fn state(&mut self, at: usize, state: TcpState) {
-        if self.sockets[at].state != state || self.sockets[at].holder.is_none() {
-            self.sockets[at].state = state;
-            self.changed.sockets.insert(at);
-        }
+        states
     }
 
     fn process(&mut self, process: &ProcessLook, look: &Look<'_>) -> usize {
@@ -274,21 +266,27 @@ impl Tracks {
         true
     }
 
-    /// Sockets that nobody holds any more, and those that are held and in no table.
-    fn let_go(&mut self, look: &Look<'_>, in_table: &BTreeSet<u64>, held: &BTreeSet<u64>) {
+    /// The states of sockets that are held, and sockets that nobody holds any more: these keep the state in which they
+    /// were held, and not the one of the close that ends them.
+    fn let_go(&mut self, look: &Look<'_>, states: &BTreeMap<u64, TcpState>, held: &BTreeSet<u64>) {
         let mut forgotten = Vec::new();
         for (&inode, &at) in &self.by_inode {
             let track = &mut self.sockets[at];
-            if held.contains(&inode) {
-                if !in_table.contains(&inode) && track.seen < look.begun && track.state != TcpState::Close {
-                    track.state = TcpState::Close;
-                    self.changed.sockets.insert(at);
-                }
-            } else if track.holder.is_some() {
+            let (is_held, state) = (held.contains(&inode), states.get(&inode).copied());
+            // One that is held and in no table is in no state, unless it came into this very look's table.
+            let state_now = state.or((is_held && track.seen < look.begun).then_some(TcpState::Close));
+            if let Some(now) = state_now
+                && now != track.state
+                && (is_held || track.holder.is_none())
+            {
+                track.state = now;
+                self.changed.sockets.insert(at);
+            }
+            if !is_held && track.holder.is_some() {
                 track.gone = Some(look.ended);
                 self.changed.sockets.insert(at);
                 forgotten.push(inode);
-            } else if !in_table.contains(&inode) {
+            } else if !is_held && state.is_none() {
                 forgotten.push(inode);
             }
         }
@@ -305,5 +303,48 @@ impl Tracks {
             }
             stays
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Descriptor;
+
+    /// A process that was ended was said to have leaked in LAST_ACK, into which the exit itself had brought its sockets.
+    #[test]
+    fn a_socket_keeps_the_state_in_which_it_was_held() {
+        let mut tracks = Tracks::default();
+        let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut look = |at: u64, state: Option<TcpState>, held: bool| {
+            let socket =
+                state.map(|state| Socket { local: end(40_000), remote: end(1433), state, inode: 9, memory: None });
+            let process = ProcessLook {
+                pid: 7,
+                started: 1,
+                command: "app".to_owned(),
+                descriptors: vec![Descriptor { number: 3, kind: DescriptorKind::Socket { inode: 9 } }],
+                runnable: Vec::new(),
+            };
+            tracks.look(&Look {
+                begun: Monotonic::from_nanos(at),
+                ended: Monotonic::from_nanos(at + 1),
+                sockets: socket.as_slice(),
+                processes: if held { std::slice::from_ref(&process) } else { &[] },
+                is_tcp: &|_, _| Some(true),
+            });
+            let track = tracks.sockets().last().unwrap().clone();
+            (track.state, track.gone.is_some(), tracks.take_changed().sockets.is_empty())
+        };
+        assert_eq!(look(10, Some(TcpState::SynSent), false), (TcpState::SynSent, false, false));
+        assert_eq!(look(20, Some(TcpState::Established), true), (TcpState::Established, false, false));
+        assert_eq!(look(30, Some(TcpState::CloseWait), true), (TcpState::CloseWait, false, false));
+        assert_eq!(look(40, Some(TcpState::CloseWait), true), (TcpState::CloseWait, false, true), "nothing is new");
+        assert_eq!(look(50, Some(TcpState::LastAck), false), (TcpState::CloseWait, true, false));
+
+        // Whoever only shut it down still holds it, in whatever state it comes to.
+        assert_eq!(look(60, Some(TcpState::Established), true).0, TcpState::Established);
+        assert_eq!(look(70, Some(TcpState::LastAck), true).0, TcpState::LastAck);
+        assert_eq!(look(80, None, true), (TcpState::Close, false, false));
     }
 }
