@@ -5,11 +5,10 @@ mod settings;
 
 use anyhow::Context as _;
 
-use self::outputs::CheckOutputs;
 use self::settings::CheckArgs;
 use super::Exit;
 use super::failure::Failure;
-use super::outputs::say;
+use super::outputs::{OutputArgs, say};
 use super::signals::{self, Signals};
 use crate::check::{self, Options, Progress};
 use crate::record::Check;
@@ -18,7 +17,7 @@ use crate::run::Diagnostics;
 pub(super) use self::settings::CheckArgs as Args;
 
 pub(super) fn check(args: CheckArgs, diagnostics: Diagnostics) -> Result<Exit, Failure> {
-    args.outputs.check()?;
+    args.outputs.check(1)?;
     let baseline = args.baseline.as_deref().map(outputs::read_baseline).transpose()?;
     let options = args.options(diagnostics)?;
     check::preflight(&options)?;
@@ -28,14 +27,14 @@ pub(super) fn check(args: CheckArgs, diagnostics: Diagnostics) -> Result<Exit, F
     drop(runtime);
     let (mut document, signal) = played?;
     let news = baseline.map_or_else(Vec::new, |baseline| crate::verdict::apply_baseline(&mut document, &baseline));
-    args.outputs.write(&document, &news)?;
+    outputs::write(&args.outputs, &document, options.show_output, &news)?;
     if let Some(number) = signal {
         signals::raise(number);
     }
     Ok(if document.passed { Exit::Passed } else { Exit::Failed })
 }
 
-async fn play(options: &Options, outputs: &CheckOutputs) -> Result<(Check, Option<i32>), Failure> {
+async fn play(options: &Options, outputs: &OutputArgs) -> Result<(Check, Option<i32>), Failure> {
     let signals = Signals::listen().context("listen for signals").map_err(Failure::machine)?;
     let several = options.trials.len() > 1;
     let mut tell = |progress: Progress<'_>| match progress {

@@ -14,11 +14,11 @@ use crate::report::{self, Style};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub(super) struct OutputArgs {
-    /// Write the summary as JSON (closewait.summary/1); `-` is stdout, and then nothing else goes there
+    /// Write the result as JSON (its schema: `closewait schema`); `-` is stdout, and then nothing else goes there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write JUnit XML, a case for each expectation
+    /// Write JUnit XML, a case for each expectation or fault
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
@@ -26,55 +26,23 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 
-    /// No progress, no report: only errors, and what was asked for
+    /// No progress, no report, no output of a command under test: only errors, and what was asked for
     #[arg(short, long)]
     pub(super) quiet: bool,
 }
 
+/// One result in the formats that go to files.
+pub(super) struct Documents {
+    pub(super) json: String,
+    pub(super) junit: String,
+    pub(super) markdown: String,
+}
+
 impl OutputArgs {
-    fn files(&self) -> Files<'_> {
-        Files { json: self.json.as_deref(), junit: self.junit.as_deref(), markdown: self.markdown.as_deref() }
-    }
-
-    /// Refuses what cannot be written, before anything is played for it.
+    /// Refuses what cannot be written of so many results, before anything is played for it.
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        self.files().check(results)
-    }
-
-    /// Whether stdout belongs to the JSON document.
-    fn json_on_stdout(&self) -> bool {
-        self.json.as_deref() == Some(Path::new("-"))
-    }
-
-    /// Writes everything that was asked for, the report last; `dir` is where the results lie.
-    pub(super) fn write(&self, run: &Run, summary: &Summary, dir: Option<&Path>) -> Result<(), Failure> {
-        let json =
-            report::json(summary).map_err(|error| Failure::machine(error).hint("this is a bug: please report it"))?;
-        let junit = report::junit(run, summary).map_err(Failure::machine)?;
-        self.files().write(&json, &junit, &report::markdown(run, summary))?;
-        if self.quiet {
-            return Ok(());
-        }
-        if self.json_on_stdout() {
-            say(&report::terminal(run, summary, dir, Style::of(&std::io::stderr())));
-            return Ok(());
-        }
-        print(&report::terminal(run, summary, dir, Style::of(&std::io::stdout())))
-    }
-}
-
-/// The files that a command's documents go to; `-` is stdout.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Files<'a> {
-    pub(super) json: Option<&'a Path>,
-    pub(super) junit: Option<&'a Path>,
-    pub(super) markdown: Option<&'a Path>,
-}
-
-impl Files<'_> {
-    /// Refuses what cannot be written of so many results.
-    pub(super) fn check(self, results: usize) -> Result<(), Failure> {
-        let files: Vec<&Path> = [self.json, self.junit, self.markdown].into_iter().flatten().collect();
+        let files: Vec<&Path> =
+            [&self.json, &self.junit, &self.markdown].into_iter().flatten().map(|it| &**it).collect();
         if results > 1 && !files.is_empty() {
             return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
                 "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
@@ -87,16 +55,40 @@ impl Files<'_> {
         files.into_iter().try_for_each(has_a_place)
     }
 
-    /// Writes each document to its file, if that was asked for; Markdown to $GITHUB_STEP_SUMMARY as well.
-    pub(super) fn write(self, json: &str, junit: &str, markdown: &str) -> Result<(), Failure> {
-        for (path, document) in [(self.json, json), (self.junit, junit), (self.markdown, markdown)] {
-            path.map_or(Ok(()), |path| write_or_print(path, document))?;
+    /// Writes each document that was asked for, Markdown to $GITHUB_STEP_SUMMARY as well, and the report last.
+    pub(super) fn write(&self, documents: &Documents, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+        let Documents { json, junit, markdown } = documents;
+        for (path, document) in [(&self.json, json), (&self.junit, junit), (&self.markdown, markdown)] {
+            path.as_deref().map_or(Ok(()), |path| write_or_print(path, document))?;
         }
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             append(Path::new(&path), markdown)?;
         }
-        Ok(())
+        if self.quiet {
+            return Ok(());
+        }
+        // Stdout may belong to the JSON document.
+        if self.json.as_deref() == Some(Path::new("-")) {
+            say(&report(Style::of(&std::io::stderr())));
+            return Ok(());
+        }
+        print(&report(Style::of(&std::io::stdout())))
     }
+
+    /// Writes everything that was asked for of a run; `dir` is where its results lie.
+    pub(super) fn write_run(&self, run: &Run, summary: &Summary, dir: Option<&Path>) -> Result<(), Failure> {
+        let documents = Documents {
+            json: report::json(summary).map_err(bug)?,
+            junit: report::junit(run, summary).map_err(Failure::machine)?,
+            markdown: report::markdown(run, summary),
+        };
+        self.write(&documents, |style| report::terminal(run, summary, dir, style))
+    }
+}
+
+/// What cannot happen to a document of ours.
+pub(super) fn bug(error: report::ReportError) -> Failure {
+    Failure::machine(error).hint("this is a bug: please report it")
 }
 
 /// Says something on stderr; nobody may be there to hear it, which is no error.

@@ -16,7 +16,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let mut worst = Exit::Passed;
     for (run, dir) in runs.iter().zip(&args.dirs) {
         let summary = verdict::summarise(run);
-        args.outputs.write(run, &summary, Some(dir))?;
+        args.outputs.write_run(run, &summary, Some(dir))?;
         worst = worst.max(if summary.passed { Exit::Passed } else { Exit::Failed });
     }
     Ok(worst)

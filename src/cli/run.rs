@@ -190,7 +190,7 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
         // Nothing was measured: the place stays free for the same command again.
         failures.extend(recorded.dir.discard().err().map(kept));
     } else {
-        failures.extend(args.outputs.write(&recorded.run, &recorded.summary, Some(recorded.dir.path())).err());
+        failures.extend(args.outputs.write_run(&recorded.run, &recorded.summary, Some(recorded.dir.path())).err());
     }
     match (failures.is_empty(), recorded.summary.passed) {
         (false, _) => Err(failures),

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::outputs::CheckOutputs;
 use crate::check::{FailOn, Options, Place, Readiness};
 use crate::cli::failure::Failure;
 use crate::cli::named::named;
-use crate::cli::outputs::has_a_place;
+use crate::cli::outputs::{OutputArgs, has_a_place};
 use crate::fault::{self, Fault, FaultSpec};
 use crate::record::{Named as _, Symptom};
 use crate::run::Diagnostics;
@@ -110,7 +109,7 @@ pub(in crate::cli) struct CheckArgs {
     tls: CheckTlsArgs,
 
     #[command(flatten)]
-    pub(super) outputs: CheckOutputs,
+    pub(super) outputs: OutputArgs,
 }
 
 /// A command that does not end by itself.

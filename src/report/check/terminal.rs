@@ -17,11 +17,11 @@ const MOST_LINES: usize = 4;
 /// Where the value of a labelled line begins.
 const LABEL: usize = 10;
 
-/// The whole check, with a line's end after it.
+/// The whole check, with a line's end after it; `shown` is whether the command's output stands above it already.
 #[must_use]
-pub fn check_terminal(check: &Check, style: Style) -> String {
+pub fn check_terminal(check: &Check, shown: bool, style: Style) -> String {
     let mut lines = match check.faults.as_slice() {
-        [fault] => screen(check, fault, style),
+        [fault] => screen(check, fault, shown, style),
         _ => matrix::matrix(check, style),
     };
     let paint = match (check.passed, check.complete) {
@@ -43,7 +43,7 @@ pub(super) const fn paint(fault: &FaultCheck) -> Paint {
 }
 
 /// Everything about one fault.
-fn screen(check: &Check, fault: &FaultCheck, style: Style) -> Vec<String> {
+fn screen(check: &Check, fault: &FaultCheck, shown: bool, style: Style) -> Vec<String> {
     let mut lines = headline(fault, style);
     lines.push(String::new());
     lines.extend(facts(check, style, iter::once(words::ending(fault))));
@@ -59,6 +59,7 @@ fn screen(check: &Check, fault: &FaultCheck, style: Style) -> Vec<String> {
     lines.push(String::new());
     lines.extend(connections(fault, style));
     lines.extend(remarks(check, fault, style));
+    lines.extend(if shown { Vec::new() } else { printed_last(fault, style) });
     lines.extend(wrapped(&fault.reason, "", style.width()));
     lines.push(String::new());
     lines
@@ -121,15 +122,20 @@ fn remarks(check: &Check, fault: &FaultCheck, style: Style) -> Vec<String> {
     let mut lines = listed("symptoms", &words::symptoms_seen(fault), style);
     lines.extend(listed("disagreements", &fault.disagreements, style));
     lines.extend(listed("notices", &[check.notices.as_slice(), &fault.notices].concat(), style));
+    lines
+}
+
+fn printed_last(fault: &FaultCheck, style: Style) -> Vec<String> {
     // Without connections, what the command printed says most; with them it says what it made of the fault.
     let most = if fault.rows.is_empty() { 8 } else { 3 };
     let output: Vec<_> = fault.output_tail.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     let tail = &output[output.len().saturating_sub(most)..];
-    if fault.failed && !tail.is_empty() {
-        lines.push(style.paint(Paint::Strong, "it printed last"));
-        lines.extend(tail.iter().map(|line| format!(" {}", text::cut(line, style.width() - 1))));
-        lines.push(String::new());
+    if !fault.failed || tail.is_empty() {
+        return Vec::new();
     }
+    let mut lines = vec![style.paint(Paint::Strong, "it printed last")];
+    lines.extend(tail.iter().map(|line| format!(" {}", text::cut(line, style.width() - 1))));
+    lines.push(String::new());
     lines
 }
 
@@ -152,24 +158,24 @@ mod tests {
 
     #[test]
     fn a_leak_is_one_screen() {
-        let text = check_terminal(&fixture::leak(), Style::PLAIN);
+        let text = check_terminal(&fixture::leak(), true, Style::PLAIN);
         assert!(text.lines().count() <= 40, "{} lines", text.lines().count());
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn an_undecided_says_what_to_do() {
-        insta::assert_snapshot!(check_terminal(&fixture::undecided(), Style::new(false, 100)));
+        insta::assert_snapshot!(check_terminal(&fixture::undecided(), false, Style::new(false, 100)));
     }
 
     #[test]
     fn a_clean_one_is_short() {
-        insta::assert_snapshot!(check_terminal(&fixture::clean(), Style::PLAIN));
+        insta::assert_snapshot!(check_terminal(&fixture::clean(), false, Style::PLAIN));
     }
 
     #[test]
     fn several_are_a_matrix() {
-        insta::assert_snapshot!(check_terminal(&fixture::matrix(), Style::PLAIN));
+        insta::assert_snapshot!(check_terminal(&fixture::matrix(), false, Style::PLAIN));
     }
 
     #[test]
@@ -178,7 +184,7 @@ mod tests {
             check.command.push("x".repeat(300));
             check.faults[0].fault = "pre-login-stall:end=reset + login-18456:during=".to_owned() + &"9".repeat(20);
             for width in [80, 100, 120] {
-                let text = check_terminal(&check, Style::new(false, width));
+                let text = check_terminal(&check, false, Style::new(false, width));
                 let widest = text.lines().map(text::columns).max().unwrap();
                 assert!(widest <= width, "{widest} columns in {width}:\n{text}");
             }
@@ -199,7 +205,7 @@ mod tests {
             for process in &mut fault.processes {
                 process.command.clone_from(&evil);
             }
-            assert!(!check_terminal(&check, Style::PLAIN).contains('\u{1b}'));
+            assert!(!check_terminal(&check, false, Style::PLAIN).contains('\u{1b}'));
         }
     }
 }
