@@ -52,7 +52,9 @@ pub(super) fn explain(judgement: &Judgement, stopped: Stopped, limits: &Limits) 
             let hint = shorter.map_or(String::new(), |_| " take --grace 200ms, or".to_owned());
             format!(
                 "The program ended sooner than {grace} after its logins had failed, and with it its connections: whether it \
-                 would have closed them cannot be said. To decide it,{hint} keep the program running for {} after its last login.",
+                 would have closed them cannot be said. To decide it,{hint} keep the program running for the \
+                 grace and 1 s ({}) after its last login; where it closes its connections, 100 ms after the last close are \
+                 enough.",
                 Span(limits.grace + Duration::from_secs(1))
             )
         }

@@ -65,7 +65,7 @@ pub(super) struct Course {
 pub(super) struct Judged {
     pub(super) connection: Connection,
     pub(super) ended_by: EndedBy,
-    /// How long it was held once its login was over.
+    /// How long it was held once its login was over; of a leak whose login was never over, since it was opened.
     pub(super) held: Option<Duration>,
     pub(super) leaked: bool,
     /// Its end proves nothing: the process's own came first.
@@ -165,6 +165,7 @@ fn judged(it: &Connection, all: &[Connection], processes: &[Process], course: &C
             Some(held) => held > limits.grace,
             None => seen.open_for(end) > limits.patience && moved_on(it, all, processes, course, limits),
         };
+    let held = held.or_else(|| leaked.then(|| seen.open_for(end)));
     let with_process = matches!(ended_by, EndedBy::ProcessExit | EndedBy::Harness);
     let unproven = candidate && !leaked && (with_process || !closer_is_known(it, all, processes));
     Judged { connection: it.clone(), ended_by, held, leaked, unproven }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::evidence::{Testimony, Told};
+use super::explain::explain;
 use super::judge::{Course, FailOn, Judgement, Limits, Stopped, judge};
 use super::symptoms;
 use super::track::{Process, Stray, Track};
@@ -155,7 +156,13 @@ fn an_exit_too_soon_proves_nothing() {
     };
     assert_eq!(closes(2110).judged().verdict, Clean);
     // This one was open for a while, and only the exit ended it.
-    assert_eq!(closes(2200).judged().verdict, Undecided);
+    let undecided = closes(2200).judged();
+    assert_eq!(undecided.verdict, Undecided);
+    let told = explain(&undecided, Stopped::No, &limits());
+    assert!(
+        told.contains("the grace and 1 s (3s)") && told.contains("100 ms after the last close are enough"),
+        "{told}"
+    );
     let mut allowed = Case::new(Some(200), 300).with(50, Some(100), Some(199), Some(200));
     assert!(allowed.judged().failed);
     allowed.limits.allow_undecided = true;
@@ -190,7 +197,9 @@ fn a_wait_without_end_is_a_hang_or_a_leak() {
         .with(50, None, Some(15_100), Some(15_100))
         .expect(Hang, EndedBy::Harness);
     // The process came to its own end, long after, and had never closed it.
-    Case::new(Some(14_000), 14_100).with(50, None, Some(14_000), Some(14_000)).expect(Leak, EndedBy::ProcessExit);
+    let left = Case::new(Some(14_000), 14_100).with(50, None, Some(14_000), Some(14_000));
+    left.expect(Leak, EndedBy::ProcessExit);
+    assert_eq!(left.judged().connections[0].held, Some(Duration::from_millis(13_950)), "since it was opened");
     // It went on with another connection.
     Case::new(None, 12_000)
         .with(50, None, None, None)

@@ -140,7 +140,8 @@ pub struct FaultCheck {
     pub leaked: u64,
     /// How each connection ended.
     pub ended_by: BTreeMap<EndedBy, u64>,
-    /// How long faulted connections stayed open once their login was over, in milliseconds.
+    /// How long faulted connections stayed open once their login was over, in milliseconds; a leak whose login was never
+    /// over counts from its opening.
     pub held_ms: HeldMs,
     /// The states in which leaked connections were held.
     pub held_states: BTreeMap<TcpState, u64>,
@@ -193,7 +194,8 @@ impl fmt::Display for EndedBy {
     }
 }
 
-/// How long connections were held, in milliseconds; none without a faulted connection whose login was over.
+/// How long connections were held, in milliseconds; none without a faulted connection whose login was over, or one that
+/// leaked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldMs {
     /// The median.
@@ -232,11 +234,12 @@ pub struct ConnectionRow {
     pub over_s: Option<f64>,
     /// When the client's last descriptor of it was closed, in seconds since the command's start.
     pub closed_s: Option<f64>,
-    /// How long it was held once its login was over, in milliseconds; so far, where it never ended.
+    /// How long it was held once its login was over, in milliseconds; so far, where it never ended; of a leak whose login
+    /// was never over, since it was opened.
     pub held_ms: Option<f64>,
     /// How it came to its end.
     pub ended_by: EndedBy,
-    /// The client's TCP state when it was last seen open; `close` for a descriptor in no state.
+    /// The client's TCP state when it was last seen held; `close` for a descriptor in no state.
     pub state: Option<TcpState>,
     /// Who held it, as last seen.
     pub pid: Option<u32>,

@@ -37,7 +37,8 @@ Verdicts, and of several the first:
   hang           a login that never ends was waited for longer than --patience
   timeout        the command ran longer than --timeout
   no-connection  it never reached the server
-  undecided      it ended too soon to say (keep it running for --grace and 1 s)
+  undecided      it ended too soon to say (keep it running for --grace and 1 s
+                 after its last login, or 100 ms after its last close)
   not-reached    it never came as far as the fault; passes
   clean          none of these; passes
 

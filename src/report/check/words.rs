@@ -165,11 +165,17 @@ pub(super) fn command(check: &Check) -> String {
     check.command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-/// How long connections stayed open; none where no login was over.
+/// How long connections stayed open; none where no login was over, and none was given up.
 pub(super) fn held(fault: &FaultCheck, limits: &CheckLimits) -> Option<String> {
     let [p50, max] = [fault.held_ms.p50, fault.held_ms.max].map(|ms| figures::with_unit(&figures::ms(ms), "ms"));
     fault.held_ms.max?;
-    Some(format!("p50 {p50}, max {max} once the login was over (grace {} s)", limits.grace_s))
+    let never_over = fault.rows.iter().any(|row| row.leaked && row.over_s.is_none());
+    let since = if never_over {
+        format!("once the login was over, or opened where it never was (patience {} s)", limits.patience_s)
+    } else {
+        format!("once the login was over (grace {} s)", limits.grace_s)
+    };
+    Some(format!("p50 {p50}, max {max} {since}"))
 }
 
 /// Connections that ended so, for a person.
@@ -178,7 +184,7 @@ pub(super) const fn ended(by: EndedBy) -> &'static str {
         EndedBy::ClientFin => "closed by the client",
         EndedBy::ClientRst => "reset by the client",
         EndedBy::ServerRst => "reset by the server, then let go by the client",
-        EndedBy::ProcessExit => "open until the process ended",
+        EndedBy::ProcessExit => "open until the last 100 ms of its process",
         EndedBy::Refused => "refused: nobody listened",
         EndedBy::Harness => "open until closewait stopped the command",
         EndedBy::Never => "still open when the observation ended",
@@ -230,6 +236,16 @@ mod tests {
         ] {
             assert_eq!(outcome(check), line);
         }
+    }
+
+    #[test]
+    fn held_says_since_when() {
+        let mut leak = fixture::leak();
+        let told = |check: &Check| held(&check.faults[0], &check.limits).unwrap();
+        assert_eq!(told(&leak), "p50 5,010 ms, max 5,020 ms once the login was over (grace 2 s)");
+        leak.faults[0].rows[0].over_s = None;
+        let since = "once the login was over, or opened where it never was (patience 30 s)";
+        assert_eq!(told(&leak), format!("p50 5,010 ms, max 5,020 ms {since}"));
     }
 
     #[test]
