@@ -96,6 +96,11 @@ fn spins(place: usize, process: &Process, judged: &[Judged], course: &Course) ->
     {
         let dead = it.connection.over.unwrap_or(it.connection.opened);
         let until = it.connection.closed.unwrap_or(course.now);
+        // A busy machine breaks the span of a thread that is busy all along: one that was so just before is no evidence.
+        let was = |(from, to): &(Monotonic, Monotonic)| from.after(BEFORE) < dead && to.after(SPINS) >= dead;
+        if process.busy.iter().any(was) {
+            continue;
+        }
         for (from, to) in &process.busy {
             let span = (*to).min(until).since((*from).max(dead));
             if span >= SPINS && from.after(BEFORE) >= dead {
