@@ -9,6 +9,7 @@
 //! the program's timing, or miss programs that are linked statically; sockets tell enough from outside.
 
 mod crew;
+mod crowd;
 mod error;
 mod evidence;
 mod explain;
