@@ -36,7 +36,7 @@ pub(super) enum Role {
 /// What the conductor says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Watch the processes below this one, itself or not (the lookout).
+    /// Watch the processes below this one, itself or not; again, have a look now (the lookout).
     Watch { root: u32, with_root: bool },
     /// Send the command a signal, or every process of its tree (the keeper).
     Signal { signal: i32, whole: bool },

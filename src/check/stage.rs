@@ -167,7 +167,7 @@ impl Stage {
 /// What a check without a sandbox cannot do.
 const WEAKER: &str = "no sandbox: the command runs on this machine and could reach others; its sockets are found by looking \
     at its processes 10 ms apart, so that a connection opened and closed between two looks is known from the server alone; \
-    a daemon that outlives a kill -9 of this program stays";
+    a daemon that outlives a kill -9 of this program stays, and the command can kill the process that watches over it";
 
 /// Why there is no sandbox: what is true of several levels is said once.
 fn refused(refusals: &[Refusal]) -> Vec<String> {

@@ -136,6 +136,10 @@ impl Trial<'_> {
             if self.weak {
                 self.kill_known();
             }
+            if self.alive > 0 {
+                // After a look at thousands of processes the next one is seconds away.
+                self.crew.tell(Who::Lookout, Order::Watch { root: self.root, with_root: false }).await;
+            }
         }
         if self.alive > 0 {
             let alive = self.alive;
