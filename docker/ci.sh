@@ -99,12 +99,12 @@ start_engine() {
     exit
 }
 
-# judge FILE EXPRESSION...: each a Python expression over `run` (the summary) and `arm` (its arms by name).
+# judge FILE EXPRESSION...: each a Python expression over `run` (the summary, or a check) and `arm` (its arms by name).
 judge() {
     python3 - "$@" <<'PYTHON'
 import json, sys
 run = json.load(open(sys.argv[1]))
-arm = {it["name"]: it for it in run["arms"]}
+arm = {it["name"]: it for it in run.get("arms", [])}
 wrong = [text for text in sys.argv[2:] if not eval(text)]
 if wrong:
     print(json.dumps(run), flush=True)
@@ -145,6 +145,35 @@ without_namespaces() {
     grep -q 'no `two-hosts` sandbox' "$work/fallback.txt"
 }
 
+# A program under test there: the check falls back to this container itself, finds the same leak, and says what is weaker.
+check_without_namespaces() {
+    local load=(--attempts 4 --rate 2/s --user app --password-env CLOSEWAIT_PASSWORD)
+    local check=(docker run --rm --init "$image" check)
+    local command=(-- /closewait run --target '{host}:{port}' "${load[@]}" --close)
+    local file=$work/check.json status
+    "${check[@]}" --grace 300ms --json - "${command[@]}" leaky >"$file" 2>"$work/check.txt"
+    status=$?
+    if [ "$status" -ne 1 ]; then
+        echo "exit $status"
+        cat "$file" "$work/check.txt"
+        return 1
+    fi
+    judge "$file" 'run["sandbox"] == "none"' 'run["faults"][0]["verdict"] == "leak"' 'run["faults"][0]["leaked"] >= 3' \
+        'any("namespace" in it and "seccomp" in it for it in run["notices"])' \
+        'any("no sandbox: the command runs on this machine" in it for it in run["notices"])' \
+        'any("does not bound" in it for it in run["notices"])' || return
+    "${check[@]}" --json - "${command[@]}" orderly >"$file" 2>"$work/check.txt" || {
+        cat "$file" "$work/check.txt"
+        return 1
+    }
+    judge "$file" 'run["sandbox"] == "none"' 'run["faults"][0]["verdict"] == "clean"' || return
+    # A name can be nothing here, and that is said before anything begins.
+    docker run --rm --init "$image" check --as db.test:1433 -- /closewait >"$work/check.txt" 2>&1
+    status=$?
+    cat "$work/check.txt"
+    [ "$status" -eq 3 ] && grep -q '{host} and {port}' "$work/check.txt" && ! grep -q 'checking under' "$work/check.txt"
+}
+
 config_of_sql_server() {
     MSSQL_SA_PASSWORD=not-used docker-compose -f "$here/compose.yaml" config
 }
@@ -155,11 +184,12 @@ install_packages
 command -v python3 >/dev/null || skip "no python3 to read the results with"
 trap finish EXIT
 start_engine
-export -f compose judge two_machines verdict_can_fail without_namespaces config_of_sql_server
+export -f compose judge two_machines verdict_can_fail without_namespaces check_without_namespaces config_of_sql_server
 export here image project work
 if step "the image builds" 1800 "$here/build.sh" "$image"; then
     step "two machines: leaky runs out of ports, orderly does not" 120 bash -c two_machines
     step "two machines: the verdict can fail" 120 bash -c verdict_can_fail
     step "default seccomp profile: falls back to a port range, and passes" 120 bash -c without_namespaces
+    step "default seccomp profile: a program under test is checked, and what is weaker is said" 120 bash -c check_without_namespaces
 fi
 step "compose.yaml is valid" 60 bash -c config_of_sql_server

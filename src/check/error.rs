@@ -22,6 +22,9 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The directory in which the command would start cannot be had.
+    #[error("find the working directory")]
+    Directory(#[source] std::io::Error),
     /// What was asked for needs a sandbox, and there is none.
     #[error("{what} without a sandbox{}", why.as_ref().map_or(String::new(), |why| format!(": {why}")))]
     NoSandbox {
@@ -71,7 +74,7 @@ impl Error {
     #[must_use]
     pub const fn is_usage(&self) -> bool {
         match self {
-            Self::Alias(_) | Self::NotFound(_) | Self::NotExecutable { .. } => true,
+            Self::Alias(_) | Self::NotFound(_) | Self::NotExecutable { .. } | Self::Directory(_) => true,
             Self::NoSandbox { why, .. } => why.is_none(),
             Self::Failed { usage, .. } => *usage,
             _ => false,
@@ -85,6 +88,7 @@ impl Error {
             Self::Alias(_) => Some("--as db.example:1433, --as 10.1.2.3:1433, or --as localhost:1433".to_owned()),
             Self::NotFound(_) => Some("the command stands behind `--`: closewait check -- python3 app.py".to_owned()),
             Self::NotExecutable { .. } => Some("make it executable (chmod +x), or name its interpreter".to_owned()),
+            Self::Directory(_) => Some("the directory was deleted or moved away: cd to one that exists".to_owned()),
             Self::Sandbox(error) => error.hint(),
             Self::NoSandbox { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             _ => None,

@@ -6,8 +6,17 @@ use super::judge::{Judgement, Limits, Stopped};
 use crate::record::CheckVerdict;
 use crate::units::Span;
 
-/// Sentences for a verdict; the last says what to do.
-pub(super) fn explain(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> String {
+/// Sentences for a verdict; the last says what to do. `cause` is why the command was stopped before its time, if it was.
+pub(super) fn explain(judgement: &Judgement, stopped: Stopped, cause: Option<&str>, limits: &Limits) -> String {
+    let Some(cause) = cause else { return by_verdict(judgement, stopped, limits) };
+    match judgement.verdict {
+        CheckVerdict::Crash | CheckVerdict::Timeout => cause.to_owned(),
+        CheckVerdict::NoConnection => format!("The command never reached the server. {cause}"),
+        _ => format!("{cause} {}", by_verdict(judgement, stopped, limits)),
+    }
+}
+
+fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> String {
     let made = judgement.connections.len();
     let leaked = judgement.connections.iter().filter(|it| it.leaked).count();
     let grace = Span(limits.grace);

@@ -41,6 +41,12 @@ pub(super) enum Stopped {
     Timeout,
     /// It waits for a login that is never over.
     Hang,
+    /// It forks without end.
+    Storm,
+    /// It was not ready in time.
+    NeverReady,
+    /// What watched over it was killed, and it with that.
+    Bereft,
     /// A signal ended the check.
     Interrupted,
 }
@@ -126,6 +132,8 @@ fn verdict(
         CheckVerdict::Timeout
     } else if judged.is_empty() {
         CheckVerdict::NoConnection
+    } else if matches!(course.stopped, Stopped::Storm | Stopped::NeverReady) {
+        CheckVerdict::Timeout
     } else if !judged.iter().any(|it| it.connection.faulted) {
         CheckVerdict::NotReached
     } else if nothing_proved(judged) {

@@ -9,6 +9,7 @@
 //! the program's timing, or miss programs that are linked statically; sockets tell enough from outside.
 
 mod crew;
+mod crowd;
 mod error;
 mod evidence;
 mod explain;
@@ -64,9 +65,10 @@ pub enum Progress<'a> {
 /// Refuses what cannot be checked, before anything is started.
 ///
 /// # Errors
-/// When the command is not there, or an alias is no host.
+/// When the command is not there, an alias is no host or cannot be the server here, or the working directory is gone.
 pub fn preflight(options: &Options) -> Result<(), Error> {
     options.aliases.iter().try_for_each(target::check)?;
+    stage::preflight(options)?;
     let program = options.command.first().ok_or_else(|| Error::NotFound(String::new()))?;
     // A placeholder in the program's own name is filled in when the server listens.
     if program.as_encoded_bytes().contains(&b'{') { Ok(()) } else { stage::resolve(program).map(drop) }
@@ -74,12 +76,12 @@ pub fn preflight(options: &Options) -> Result<(), Error> {
 
 /// Plays the command once under each fault, as many at once as the machine has cores; those that only wait go on beside.
 ///
-/// It must run in a `LocalSet` on the thread that started the program: parts die with the thread that started them.
+/// Ask [`preflight`] first: it tells what cannot be checked before anything is said of a trial.
+/// This must run in a `LocalSet` on the thread that started the program: parts die with the thread that started them.
 ///
 /// # Errors
 /// When a trial cannot be played.
 pub async fn play(options: &Options, stop: &Stop, tell: &mut dyn FnMut(Progress<'_>)) -> Result<Check, Error> {
-    preflight(options)?;
     let host = host_facts();
     let cores = usize::try_from(host.cores).unwrap_or(1);
     let working = Rc::new(Semaphore::new(options.jobs.unwrap_or(cores)));

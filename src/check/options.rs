@@ -35,13 +35,12 @@ pub enum Readiness {
 impl Readiness {
     /// What is said of a command that was never ready.
     pub(super) fn never(&self) -> Option<String> {
-        match self {
-            Self::Started => None,
-            Self::Port(port) => {
-                Some(format!("the command was never ready: nobody listened on port {port} of its host"))
-            }
-            Self::Line(line) => Some(format!("the command was never ready: it never printed `{line}`")),
-        }
+        let what = match self {
+            Self::Started => return None,
+            Self::Port(port) => format!("nobody listened on port {port} of its host"),
+            Self::Line(line) => format!("it did not print `{line}`"),
+        };
+        Some(format!("the command was never ready: {what}"))
     }
 }
 
@@ -66,6 +65,8 @@ pub struct Options {
     pub run_for: Option<Duration>,
     /// When the service's time begins.
     pub ready: Readiness,
+    /// How long the service may take to be ready.
+    pub ready_within: Duration,
     /// What drives the service, by the shell, from inside the sandbox.
     pub drive: Option<OsString>,
     /// How long the command may take to end when it is asked to.

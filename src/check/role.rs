@@ -36,7 +36,7 @@ pub(super) enum Role {
 /// What the conductor says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Watch the processes below this one, itself or not (the lookout).
+    /// Watch the processes below this one, itself or not; again, have a look now (the lookout).
     Watch { root: u32, with_root: bool },
     /// Send the command a signal, or every process of its tree (the keeper).
     Signal { signal: i32, whole: bool },
@@ -58,7 +58,9 @@ pub(super) enum Word {
     /// What has changed on the wire and in the tables.
     Saw(Box<Sight>),
     /// The command runs.
-    Started { root: u32, with_root: bool, command: u32, notices: Vec<String> },
+    Started { root: u32, with_root: bool, command: u32, bounded: bool, notices: Vec<String> },
+    /// How many processes it has, where they may be too many; 0 where they cannot.
+    Counted { crowd: u32, at: Monotonic },
     /// The command cannot be run: why, what could be typed, and whether this machine is at fault.
     NotStarted { why: String, hint: Option<String>, of_this_machine: bool },
     /// The command has ended.

@@ -10,7 +10,7 @@ use super::role::{Role, Word};
 use super::target::{self, NAME};
 use super::{Error, MOST_JOURNALS};
 use crate::fault::FaultSpec;
-use crate::sandbox::{self, Enclosure, Errand, Host, Level, Sandbox};
+use crate::sandbox::{self, Enclosure, Errand, Host, Level, Refusal, Sandbox};
 use crate::server::{self, CloseMode};
 use crate::units::{HostPort, Span};
 
@@ -55,7 +55,7 @@ impl Stage {
         let mut aliases = options.aliases.clone();
         match place {
             Place::ThisMachine => {
-                notices.extend(sandbox.refusals().iter().map(ToString::to_string));
+                notices.extend(refused(sandbox.refusals()));
                 notices.push(WEAKER.to_owned());
             }
             Place::SharedNetwork => {
@@ -167,15 +167,55 @@ impl Stage {
 /// What a check without a sandbox cannot do.
 const WEAKER: &str = "no sandbox: the command runs on this machine and could reach others; its sockets are found by looking \
     at its processes 10 ms apart, so that a connection opened and closed between two looks is known from the server alone; \
-    a daemon that outlives a kill -9 of this program stays";
+    a daemon that outlives a kill -9 of this program stays, and the command can kill the process that watches over it";
+
+/// Why there is no sandbox: what is true of several levels is said once.
+fn refused(refusals: &[Refusal]) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    let mut said: Vec<(&str, String)> = Vec::new();
+    for refusal in refusals {
+        match said.iter_mut().find(|(reason, _)| *reason == refusal.reason) {
+            Some((_, levels)) => *levels = format!("{levels} and no `{}`", refusal.level),
+            None => said.push((&refusal.reason, format!("no `{}`", refusal.level))),
+        }
+    }
+    for (reason, levels) in said {
+        let hint = refusals.iter().find(|it| it.reason == reason).and_then(|it| it.hint.as_ref());
+        sentences.push(format!(
+            "{levels} sandbox: {reason}{}",
+            hint.map_or(String::new(), |hint| format!(" (hint: {hint})"))
+        ));
+    }
+    sentences
+}
+
+/// What the command can be given instead of its own configuration.
+const INSTEAD: &str =
+    "give the command {host} and {port} in its arguments, or let it read CLOSEWAIT_HOST and CLOSEWAIT_PORT";
+
+/// Refuses before anything is started what no stage on this machine can be: the sandbox is built once for that, which takes
+/// some milliseconds, where it is asked for.
+pub(super) fn preflight(options: &Options) -> Result<(), Error> {
+    working_directory()?;
+    if options.aliases.is_empty() {
+        return Ok(());
+    }
+    Stage::build(options).map(drop)
+}
+
+/// Where the command starts.
+fn working_directory() -> Result<PathBuf, Error> {
+    std::env::current_dir().map_err(Error::Directory)
+}
 
 fn refuse_what_needs_a_sandbox(options: &Options, place: Place, sandbox: &Sandbox) -> Result<(), Error> {
     if place == Place::ThisMachine && !options.aliases.is_empty() {
         let refusal = sandbox.refusals().first();
         let hint = match refusal {
-            Some(refusal) => refusal.hint.clone(),
-            None => Some("leave out --no-sandbox, or give the command {host} and {port}".to_owned()),
+            Some(refusal) => refusal.hint.as_ref().map_or(INSTEAD.to_owned(), |hint| format!("{hint}; or {INSTEAD}")),
+            None => format!("leave out --no-sandbox; or {INSTEAD}"),
         };
+        let hint = Some(hint);
         return Err(Error::NoSandbox { what: "be --as HOST:PORT", why: refusal.map(|it| it.reason.clone()), hint });
     }
     let address = |alias: &HostPort| alias.host.parse::<IpAddr>().is_ok_and(|ip| !ip.is_loopback());
@@ -217,13 +257,11 @@ async fn ready(crew: &mut Crew, who: Who, notices: &mut Vec<String>) -> Result<(
 fn errand(program: PathBuf, arguments: Vec<OsString>, told: &Told, options: &Options) -> Result<Errand, Error> {
     let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     environment.extend(told.told.environment());
-    let directory =
-        std::env::current_dir().map_err(|source| Error::System { what: "find the working directory", source })?;
     Ok(Errand {
         program,
         arguments,
         environment,
-        directory,
+        directory: working_directory()?,
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
         max_processes: options.max_processes,
@@ -248,4 +286,23 @@ pub(super) fn resolve(program: &OsStr) -> Result<PathBuf, Error> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| executable(path));
     found.ok_or_else(|| Error::NotFound(program.to_string_lossy().into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same sentence once stood there for each level.
+    #[test]
+    fn what_refuses_every_level_is_said_once() {
+        let refusal = |level, reason: &str, hint: Option<&str>| Refusal {
+            level,
+            reason: reason.to_owned(),
+            hint: hint.map(str::to_owned),
+        };
+        let same = [refusal(Level::TwoHosts, "none", Some("more")), refusal(Level::OneHost, "none", Some("more"))];
+        assert_eq!(refused(&same), ["no `two-hosts` and no `one-host` sandbox: none (hint: more)"]);
+        let other = [refusal(Level::TwoHosts, "no veth", None), refusal(Level::OneHost, "none", None)];
+        assert_eq!(refused(&other), ["no `two-hosts` sandbox: no veth", "no `one-host` sandbox: none"]);
+    }
 }

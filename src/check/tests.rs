@@ -355,7 +355,7 @@ fn growth_and_spinning_need_evidence() {
     spins.testimony.packets.as_mut().unwrap().truncate(1);
     spins.testimony.tracks.truncate(1);
     spins.testimony.told.truncate(1);
-    let at = |millis| Monotonic::from_nanos(millis * 1_000_000);
+    let at = |millis: u64| Monotonic::from_nanos(millis * 1_000_000);
     spins.process.busy = vec![(at(400), at(1000)), (at(1120), at(3500))];
     assert_eq!(seen(&spins), [], "it computed before as well, and a busy machine broke the span");
     spins.process.busy.remove(0);

@@ -3,10 +3,11 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::Error;
 use super::crew::{Crew, Who};
+use super::crowd::Crowd;
 use super::evidence::Testimony;
 use super::judge::{Course, Stopped, hopeless};
 use super::options::{Options, Readiness};
@@ -19,14 +20,13 @@ use crate::run::Stop;
 use crate::sandbox::{CommandEnd, Errand, Host};
 use crate::units::Monotonic;
 
+mod ending;
+
 /// How often the trial is looked at while nothing is heard.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How often it is asked whether a wait has become hopeless.
 const ASKED_EVERY: Duration = Duration::from_millis(500);
-
-/// A part that is asked for its last word has it by then.
-const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// A connection may come so much later than the end of the grace, when both processors are busy.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -37,6 +37,8 @@ pub(super) struct Outcome {
     pub(super) processes: Vec<Process>,
     pub(super) lost: u64,
     pub(super) course: Course,
+    /// Why it was stopped before its time, where the verdict does not say it.
+    pub(super) cause: Option<String>,
     pub(super) notices: Vec<String>,
     pub(super) output: String,
     /// The server as the command was told it.
@@ -54,7 +56,13 @@ pub(super) struct Trial<'a> {
     alive: usize,
     notices: Vec<String>,
     started: Monotonic,
+    root: u32,
     command: u32,
+    /// Whether it runs without a sandbox, where it can kill its keeper.
+    weak: bool,
+    /// How its keeper died.
+    bereft: Option<String>,
+    crowd: Crowd,
     end: Option<CommandEnd>,
     ready: Option<Instant>,
     driven: Option<(Instant, CommandEnd)>,
@@ -90,7 +98,11 @@ pub(super) async fn play(
         alive: 0,
         notices: told.notices.clone(),
         started: Monotonic::now(),
+        root: 0,
         command: 0,
+        weak: !stage.enclosure().namespaces,
+        bereft: None,
+        crowd: Crowd::new(options.max_processes, options.patience),
         end: None,
         ready: None,
         driven: None,
@@ -98,9 +110,18 @@ pub(super) async fn play(
         hopeless: false,
     };
     trial.start(Who::Keeper, stage, errand, &theirs, options.trials.len() == 1).await?;
-    let stopped = trial.watch(stage, &told, &theirs, stop).await?;
+    let ended = match trial.watch(stage, &told, &theirs, stop).await {
+        Ok(stopped) => trial.end(stopped).await,
+        Err(error) => Err(error),
+    };
     drop(theirs);
-    trial.finish(stopped, told.target.to_string()).await
+    match ended {
+        Ok((course, cause)) => Ok(trial.outcome(course, cause, told.target.to_string())),
+        Err(error) => {
+            trial.leave_nothing().await;
+            Err(error)
+        }
+    }
 }
 
 impl Trial<'_> {
@@ -128,9 +149,10 @@ impl Trial<'_> {
         self.crew.start(who, host, role, &[input.as_fd(), output.as_fd(), output.as_fd()])?;
         loop {
             match self.crew.hear().await? {
-                (heard, Word::Started { root, with_root, command, notices }) if heard == who => {
+                (heard, Word::Started { root, with_root, command, bounded, notices }) if heard == who => {
                     if who == Who::Keeper {
-                        self.command = command;
+                        (self.root, self.command) = (root, command);
+                        self.crowd.starts(bounded);
                         self.notices.extend(notices);
                         self.crew.tell(Who::Lookout, Order::Watch { root, with_root }).await;
                     }
@@ -170,10 +192,7 @@ impl Trial<'_> {
                 return Ok(stopped);
             }
             tokio::select! {
-                heard = self.crew.hear() => {
-                    let (who, word) = heard?;
-                    self.take(who, word);
-                }
+                heard = self.crew.hear() => self.heard(heard)?,
                 () = self.output.line(), if self.ready.is_none() => self.ready = Some(Instant::now()),
                 () = stop.wait() => return Ok(Stopped::Interrupted),
                 () = sleep(TICK) => {}
@@ -184,6 +203,17 @@ impl Trial<'_> {
     /// Whether there is nothing left to wait for.
     fn is_over(&mut self, begun: Instant) -> Option<Stopped> {
         let now = Instant::now();
+        if self.bereft.is_some() {
+            return Some(Stopped::Bereft);
+        }
+        let started = self.started;
+        let newest = || self.testimony.connections().iter().map(|it| it.opened).filter(|at| *at >= started).max();
+        if self.crowd.storms(Monotonic::now(), newest) {
+            return Some(Stopped::Storm);
+        }
+        if self.ready.is_none() && now >= begun + self.options.ready_within.min(self.options.timeout) {
+            return Some(Stopped::NeverReady);
+        }
         if now >= begun + self.options.timeout {
             return Some(Stopped::Timeout);
         }
@@ -244,89 +274,19 @@ impl Trial<'_> {
         }
     }
 
-    /// Ends the command where it has not ended, asks every part for its last word, and leaves nothing.
-    async fn finish(mut self, stopped: Stopped, target: String) -> Result<Outcome, Error> {
-        let stopped_at = (stopped != Stopped::No).then(Monotonic::now);
-        if self.ready.is_none() && stopped != Stopped::Interrupted {
-            self.notices.extend(self.options.ready.never());
-        }
-        self.notices.extend(self.driven.and_then(|(_, end)| failed_drive(end)));
-        if stopped_at.is_some() {
-            self.ask_to_end().await?;
-        }
-        let now = Monotonic::now();
-        for who in [Who::Lookout, Who::Server, Who::LocalServer] {
-            self.last_word(who).await?;
-        }
-        for who in [Who::Driver, Who::Keeper] {
-            self.crew.tell(who, Order::Kill).await;
-            self.last_word(who).await?;
-        }
-        let mut course = self.course(stopped, stopped_at);
-        course.now = now;
-        let mut testimony = self.testimony;
-        if let Some(packets) = &mut testimony.packets {
-            packets.retain(|it| it.opened >= self.started);
-        }
-        drop(self.crew);
-        Ok(Outcome {
-            testimony,
-            processes: self.processes,
-            lost: self.lost,
-            course,
-            notices: self.notices,
-            output: self.output.tail(),
-            target,
-        })
-    }
-
-    /// Asks the command to end by SIGTERM, and waits for as long as it may take.
-    async fn ask_to_end(&mut self) -> Result<(), Error> {
-        let until = Instant::now() + self.options.kill_after;
-        for who in [Who::Driver, Who::Keeper] {
-            self.crew.tell(who, Order::Signal { signal: libc::SIGTERM, whole: true }).await;
-        }
-        let asked = Monotonic::now();
-        while self.end.is_none() || self.alive > 0 || self.testimony.looked.is_none_or(|looked| looked < asked) {
-            tokio::select! {
-                heard = self.crew.hear() => {
-                    let (who, word) = heard?;
-                    self.take(who, word);
-                }
-                () = sleep_until(until) => {
-                    self.notices.push(format!(
-                        "the command did not end within {} of a SIGTERM and was killed",
-                        crate::units::Span(self.options.kill_after)
-                    ));
-                    break;
-                }
-            }
+    /// Takes a word in, or the death of the keeper that the command itself could kill.
+    fn heard(&mut self, heard: Result<(Who, Word), Error>) -> Result<(), Error> {
+        match heard {
+            Ok((who, word)) => self.take(who, word),
+            Err(Error::Died { name, end }) if self.weak && name == Who::Keeper.name() => self.bereft = Some(end),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    async fn last_word(&mut self, who: Who) -> Result<(), Error> {
-        if !self.crew.has(who) {
-            return Ok(());
-        }
-        self.crew.tell(who, Order::End).await;
-        let until = Instant::now() + LAST_WORD;
-        loop {
-            let Ok(heard) = timeout(until.saturating_duration_since(Instant::now()), self.crew.hear()).await else {
-                return Err(Error::Died {
-                    name: format!("{who:?}").to_lowercase(),
-                    end: "gave no last word".to_owned(),
-                });
-            };
-            match heard? {
-                (heard, Word::Done) if heard == who => return Ok(()),
-                (heard, word) => self.take(heard, word),
-            }
-        }
-    }
-
     fn take(&mut self, who: Who, word: Word) {
         match word {
+            Word::Counted { crowd, at } if who == Who::Keeper => self.crowd.counted(crowd, at),
             Word::Told(told) => {
                 let offset = if who == Who::LocalServer { super::MOST_CONNECTIONS * super::MOST_SERVERS } else { 0 };
                 for (at, told) in told {
@@ -337,7 +297,8 @@ impl Trial<'_> {
             Word::Ended(end) if who == Who::Keeper => self.end = self.end.or(Some(end)),
             Word::Ended(end) => self.driven = self.driven.or(Some((Instant::now(), end))),
             Word::Listens => self.ready = self.ready.or(Some(Instant::now())),
-            Word::Ready { .. }
+            Word::Counted { .. }
+            | Word::Ready { .. }
             | Word::Started { .. }
             | Word::NotStarted { .. }
             | Word::Gone
@@ -363,16 +324,6 @@ impl Trial<'_> {
             self.processes.iter_mut().filter(|it| it.gone.is_none()).for_each(|it| it.last_alive = looked);
         }
     }
-}
-
-/// What is said of a `--drive` that ended by itself, and not well.
-fn failed_drive(end: CommandEnd) -> Option<String> {
-    let how = match (end.code, end.signal) {
-        (Some(0), _) => return None,
-        (Some(code), _) => format!("exit code {code}"),
-        (None, signal) => signal.map_or_else(|| "no exit code".to_owned(), |signal| format!("signal {signal}")),
-    };
-    Some(format!("--drive ended with {how}: the command may not have been driven"))
 }
 
 /// Sets the value at a place, or adds it behind the last: places are told in order.

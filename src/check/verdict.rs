@@ -16,7 +16,7 @@ const MOST_DESCRIPTORS: usize = 10;
 
 /// The document of a trial under the fault `name`.
 pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> FaultCheck {
-    let Outcome { testimony, processes, lost, course, notices, output, .. } = outcome;
+    let Outcome { testimony, processes, lost, course, cause, notices, output, .. } = outcome;
     let connections = testimony.connections();
     let disagreements = testimony.disagreements(&connections, lost);
     let judgement = judge(connections, &processes, &course, limits);
@@ -36,7 +36,7 @@ pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> Faul
         verdict: judgement.verdict,
         failed: judgement.failed,
         known: false,
-        reason: explain(&judgement, course.stopped, limits),
+        reason: explain(&judgement, course.stopped, cause.as_deref(), limits),
         command_exit: code,
         command_signal: signal,
         command_stopped: course.stopped_at.is_some(),

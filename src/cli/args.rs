@@ -70,7 +70,30 @@ pub(super) enum Command {
 
 /// The command line; without a command, its options are those of `run`.
 pub(super) fn parse() -> Cli {
-    Cli::parse_from(with_a_command(std::env::args_os().collect()))
+    let words = with_a_command(std::env::args_os().collect());
+    Cli::try_parse_from(&words).unwrap_or_else(|error| {
+        // Its code is 2 for a usage error, and 0 for help.
+        let _ = error.print();
+        if let Some(tip) = tip(&error, &words) {
+            super::outputs::say(&format!("hint: {tip}\n"));
+        }
+        std::process::exit(error.exit_code())
+    })
+}
+
+/// What to type where a command to check stands among the options: its own options would be taken for ours.
+fn tip(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+    let checks = words.iter().skip(1).find(|word| !word.as_encoded_bytes().starts_with(b"-"))? == "check";
+    if !checks || error.kind() != ErrorKind::UnknownArgument || words.iter().any(|word| word == "--") {
+        return None;
+    }
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return None };
+    let at = words.iter().position(|word| word == unknown.as_str()).filter(|_| !unknown.starts_with('-'))?;
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let own = words[1..at].join(" ");
+    Some(format!("put `--` before your command: closewait {own} -- {}", words[at..].join(" ")))
 }
 
 /// The choice not taken: `run`'s options at the top level as well, which would fill its help with forty of them.
@@ -220,6 +243,34 @@ mod tests {
             assert_eq!(heading("serve", long), "TLS", "--{long}");
         }
         assert_eq!(heading("report", "json"), "Results");
+    }
+
+    /// `-v` once stood among the faults of `check`.
+    #[test]
+    fn options_of_every_command_stand_behind_its_own() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in ["check", "run", "serve"] {
+            let help = cli.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+            let options = help.split("Examples:").next().unwrap();
+            let last = options.rfind("\n\n      --").max(options.rfind("\n\n  -")).unwrap();
+            let heading = options.find("\nDiagnostics:").unwrap();
+            assert!(options.find("--verbose").unwrap() > heading && last > heading, "{help}");
+            assert_eq!(options[heading..].matches("\n      --").count(), 1, "only --log-format: {help}");
+        }
+    }
+
+    #[test]
+    fn a_command_without_its_dashes_is_told_where_they_belong() {
+        let tipped = |text: &str| {
+            let words: Vec<OsString> = text.split_whitespace().map(OsString::from).collect();
+            tip(&Cli::try_parse_from(&words).unwrap_err(), &words)
+        };
+        let told = tipped("closewait check --grace 1s python3 app.py -v").unwrap();
+        assert!(told.ends_with(": closewait check --grace 1s -- python3 app.py -v"), "{told}");
+        for text in ["closewait check --no-such -- true", "closewait check --no-such", "closewait serve python3"] {
+            assert_eq!(tipped(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -7,15 +7,25 @@ use tracing_subscriber::EnvFilter;
 
 use crate::run::Diagnostics;
 
+/// Under a heading of their own they stand behind the options of each command, and not among them.
+const DIAGNOSTICS: &str = "Diagnostics";
+
 /// Diagnostics.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Logging {
     /// Say more on stderr; twice for every attempt and connection (RUST_LOG stands above it)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = DIAGNOSTICS)]
     verbose: u8,
 
     /// How diagnostics are written
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "FORMAT",
+        help_heading = DIAGNOSTICS
+    )]
     log_format: LogFormat,
 }
 

@@ -173,6 +173,12 @@ impl Process {
     }
 }
 
+/// Whether the process of this number lives, and is the one that was started then, as a [`ProcessLook`] tells it.
+#[must_use]
+pub fn lives(pid: u32, started: u64) -> bool {
+    Stat::read(CWD, format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.living && stat.started == started)
+}
+
 /// Words that zeros end as one line; none when there is no word.
 fn command_line(words: &[u8]) -> Option<String> {
     let end = words.iter().rposition(|byte| *byte != 0)? + 1;

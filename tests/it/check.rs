@@ -59,7 +59,7 @@ pub(crate) fn check(arguments: &[&str]) -> Option<Closewait> {
 }
 
 /// A check of a command, with a sandbox or without.
-fn anywhere(arguments: &[&str]) -> Option<Closewait> {
+pub(crate) fn anywhere(arguments: &[&str]) -> Option<Closewait> {
     let check = closewait(&[&["check"], arguments].concat()).env("LINGER", "1");
     compiled(check.dir.path(), arguments).then_some(check)
 }
@@ -336,10 +336,19 @@ mod services {
         let Some(drive) = check(&drive) else { return };
         let (document, _, _) = judged(drive, 1);
         assert!(notices(&document).contains("--drive ended with exit code 3"), "{document:#}");
-        let ready = ["--ready-line", "up", "--drive", "true", "--timeout", "1s", "--", "sleep", "1000"];
-        let (document, fault, _) = judged(check(&[&JSON[..], &ready].concat()).unwrap(), 1);
-        assert_eq!(fault["verdict"], "timeout");
-        assert!(notices(&document).contains("never printed `up`"), "{document:#}");
+        // It once had the whole --timeout for it, and was then told to end sooner.
+        for (bound, within) in [(["--ready-within", "1s"], "1s"), (["--timeout", "500ms"], "500ms")] {
+            let ready = ["--ready-line", "up", "--for", "60s", "--drive", "true"];
+            let options = [&JSON[..], &ready, &bound, &["--", "./leaky"]].concat();
+            let (_, fault, _) = judged(check(&options).unwrap().env("LINGER", "1000"), 1);
+            assert_eq!((&fault["verdict"], &fault["connections"]), (&json!("timeout"), &json!(5)), "{fault:#}");
+            let told = fault["reason"].as_str().unwrap();
+            assert!(told.contains(&format!("never ready: it did not print `up` within {within}")), "{told}");
+        }
+        let port = ["--ready-port", "8080", "--for", "60s", "--ready-within", "1s"];
+        let fault = verdict(&[&port[..], &["--fault", "login-stall"]].concat(), &["sleep", "1000"], 1, "no-connection");
+        let told = fault.unwrap()["reason"].to_string();
+        assert!(told.contains("nobody listened on port 8080 of its host within 1s"), "{told}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod bad_input;
 mod check;
 mod check_bad;
+mod check_bounds;
 mod garbage;
 mod harness;
 mod holds;

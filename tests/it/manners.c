@@ -1,6 +1,7 @@
 /* A command with the manners that its first argument names. */
 #include <netinet/in.h>
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,6 +86,37 @@ static void multiply(void) {
         pause();
 }
 
+/* Has children without end. They wait, or end and are never asked how, or have children without end themselves. */
+static void storm(const char *children) {
+    int spread = !strcmp(children, "spread");
+    for (;;) {
+        pid_t child = fork();
+        if (child == 0 && !strcmp(children, "end"))
+            _exit(0);
+        if (child == 0 && !spread)
+            for (;;)
+                pause();
+        if (!spread)
+            usleep(500);
+    }
+}
+
+/* Kills its parent, and has a child that outlives it and a grandchild in a session of its own. */
+static void kill_parent(int sig) {
+    pid_t parent = getppid();
+    if (fork() == 0) {
+        if (fork() == 0)
+            setsid();
+        for (;;)
+            pause();
+    }
+    login();
+    usleep(300 * 1000); /* They are seen before it goes. */
+    kill(parent, sig);
+    for (;;)
+        pause();
+}
+
 int main(int count, char **arguments) {
     const char *manners = count > 1 ? arguments[1] : "";
     if (!strcmp(manners, "wait"))
@@ -97,6 +129,10 @@ int main(int count, char **arguments) {
         use(atoi(arguments[2]));
     else if (!strcmp(manners, "multiply"))
         multiply();
+    else if (!strcmp(manners, "storm"))
+        storm(arguments[2]);
+    else if (!strcmp(manners, "kill-parent"))
+        kill_parent(atoi(arguments[2]));
     else
         return 1;
     return 0;

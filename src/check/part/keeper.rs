@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::super::crowd::full;
 use super::super::role::{Order, Word};
 use super::text;
 use crate::host::{BlockingChannel, Inside, Polled};
@@ -14,6 +15,10 @@ use crate::units::Monotonic;
 
 /// How often a port is tried that somebody is to listen on.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How often the command's processes are counted, and the most of the time that it may take.
+const COUNTED_EVERY: Duration = Duration::from_millis(250);
+const SHARE: u32 = 20;
 
 /// Runs the command until the conductor says so, or is gone.
 pub(super) fn keep(
@@ -51,10 +56,11 @@ pub(super) fn keep(
         root: enclosed.root(),
         with_root: false,
         command: enclosed.command(),
+        bounded: enclosed.is_bounded(),
         notices: enclosed.notices().to_vec(),
     };
     channel.send(&started).map_err(text)?;
-    let kept = obey(&mut channel, &mut enclosed);
+    let kept = obey(&mut channel, &mut enclosed, errand.max_processes);
     enclosed.kill();
     kept
 }
@@ -68,10 +74,15 @@ fn refuse(
     channel.send(&Word::NotStarted { why, hint, of_this_machine }).map_err(text)
 }
 
-fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed) -> Result<(), String> {
+fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Result<(), String> {
     let (mut told, mut awaited) = (false, None);
+    let mut next_count = Monotonic::now();
     loop {
-        wait(channel, enclosed, told, awaited.is_some())?;
+        let until = if awaited.is_some() { next_count.min(Monotonic::now().after(EVERY)) } else { next_count };
+        wait(channel, enclosed, told, until)?;
+        if Monotonic::now() >= next_count {
+            next_count = count(channel, enclosed, most)?;
+        }
         if !told && let Some(end) = enclosed.ended() {
             told = true;
             channel.send(&Word::Ended(end)).map_err(text)?;
@@ -101,10 +112,23 @@ fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed) -> Result<(), St
     }
 }
 
-/// Waits for an order, or for the command's end.
-fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, awaits: bool) -> Result<(), String> {
-    let until = if awaits { Monotonic::now().after(EVERY) } else { Monotonic::from_nanos(u64::MAX) };
-    let timeout = Timespec::try_from(until.remaining()).ok().filter(|_| awaits);
+/// Counts the command's processes, and ends it where there are more than there may be and nobody else bounds them; when to
+/// count again.
+fn count(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Result<Monotonic, String> {
+    let at = Monotonic::now();
+    let crowd = enclosed.crowd(full(most));
+    channel.send(&Word::Counted { crowd, at }).map_err(text)?;
+    if crowd > most && !enclosed.is_bounded() {
+        // At once: by the time that it was asked for there might be too many to be found.
+        enclosed.kill();
+    }
+    let now = Monotonic::now();
+    Ok(now.after(COUNTED_EVERY.max(now.since(at) * SHARE)))
+}
+
+/// Waits for an order, for the command's end, or until then.
+fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, until: Monotonic) -> Result<(), String> {
+    let timeout = Timespec::try_from(until.remaining()).ok();
     let mut of = vec![PollFd::new(channel, PollFlags::IN)];
     if !told {
         of.push(PollFd::from_borrowed_fd(enclosed.ended_fd(), PollFlags::IN));

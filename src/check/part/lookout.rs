@@ -99,7 +99,11 @@ impl Lookout {
             let mut last = false;
             loop {
                 match channel.try_recv::<Order>().map_err(text)? {
-                    Polled::Message(Order::Watch { root, with_root }) => self.root = Some((root, with_root)),
+                    Polled::Message(Order::Watch { root, with_root }) => {
+                        self.root = Some((root, with_root));
+                        // It may be asked again because something has changed: not in its own time, but now.
+                        next_look = Monotonic::now();
+                    }
                     Polled::Message(Order::End) => last = true,
                     Polled::Message(_) => {}
                     Polled::Nothing => break,

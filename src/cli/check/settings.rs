@@ -31,11 +31,13 @@ its arguments, or by CLOSEWAIT_HOST, CLOSEWAIT_PORT, CLOSEWAIT_USER,
 CLOSEWAIT_PASSWORD, CLOSEWAIT_URL, _ADO, _ODBC, _JDBC in its environment.
 
 Verdicts, and of several the first:
-  crash          a signal that was not ours ended the command
+  crash          a signal that was not ours ended the command, or, without a
+                 sandbox, the process that watched over it
   leak           a connection was kept longer than --grace after its login had
                  failed, or long after the program had given it up
   hang           a login that never ends was waited for longer than --patience
-  timeout        the command ran longer than --timeout
+  timeout        the command ran longer than --timeout, was not ready within
+                 --ready-within, or forked without end
   no-connection  it never reached the server
   undecided      it ended too soon to say (keep it running for --grace and 1 s
                  after its last login, or 100 ms after its last close)
@@ -129,6 +131,10 @@ struct ServiceArgs {
     #[arg(long, value_name = "TEXT")]
     ready_line: Option<String>,
 
+    /// How long it may take to be ready: then the check ends, and says so
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    ready_within: Span,
+
     /// Run this shell line beside it, inside the sandbox, once it is ready
     #[arg(long, value_name = "CMD")]
     drive: Option<OsString>,
@@ -150,7 +156,9 @@ struct SandboxArgs {
     #[arg(long)]
     allow_network: bool,
 
-    /// Processes and threads that the command may have, where this can be bounded
+    /// Processes and threads that the command may have at once. The kernel holds it to them in a sandbox (root: from Linux 6.14
+    /// on); one that stays at the bound for --patience without a new connection forks without end, and is ended. Where
+    /// nothing holds it, more end it at once
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     max_processes: u32,
 }
@@ -199,6 +207,7 @@ impl CheckArgs {
                 (_, Some(line)) => Readiness::Line(line.clone()),
                 _ => Readiness::Started,
             },
+            ready_within: self.service.ready_within.0,
             drive: self.service.drive.clone(),
             kill_after: self.service.kill_after.0,
             max_processes: self.sandbox.max_processes,

@@ -28,7 +28,7 @@ pub struct Enclosed {
 #[derive(Debug)]
 pub(super) enum Way {
     /// By an init of its own, which tells its end.
-    Init { init: Pid, reports: OwnedFd, reaped: bool },
+    Init { init: Pid, reports: OwnedFd, bounded: bool, reaped: bool },
     /// By this process, to which its orphans fall.
     Subreaper,
 }
@@ -85,6 +85,20 @@ impl Enclosed {
             };
         }
         self.end
+    }
+
+    /// Whether the kernel itself lets the command have no more than its number of processes and threads.
+    #[must_use]
+    pub const fn is_bounded(&self) -> bool {
+        matches!(self.way, Way::Init { bounded: true, .. })
+    }
+
+    /// How many process numbers the command's tree uses: processes, dead ones that nobody has waited for, threads, and groups
+    /// and sessions whose first process is gone. Not more than `most` are told apart cheaply, by what this whole
+    /// machine has: then it is 0.
+    #[must_use]
+    pub fn crowd(&self, most: u32) -> u32 {
+        if tree::tasks_of_this_machine().is_some_and(|tasks| tasks < most) { 0 } else { tree::crowd(self.root_pid()) }
     }
 
     /// Sends a signal to the command, and with `whole` to every process of the tree. A number that is no named signal

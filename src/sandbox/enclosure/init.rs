@@ -16,7 +16,8 @@ use super::report::{At, Failed, Told, tell};
 use super::{CommandEnd, Enclosure, EnclosureStep, Errand, files, mounts};
 use crate::units::Monotonic;
 
-/// Process ids below this one are given out once only, so that a bound that is not above it soon leaves none.
+/// Process ids below this one are given out once only, at the beginning: they are passed over, so that a command may have
+/// as many as there are above, no matter whether it begins or has gone on for long.
 const RESERVED_PIDS: u32 = 300;
 
 /// The first kernels with a `kernel.pid_max` of each PID namespace, and with a count of processes of each user namespace.
@@ -36,11 +37,11 @@ impl Orders<'_> {
     pub(super) fn live(&self, stdio: [OwnedFd; 3], caller: &OwnedFd) {
         let mut notices = Vec::new();
         let command = match self.prepare(&stdio, caller, &mut notices) {
-            Ok(start) => command::start(self.errand, stdio, &start),
+            Ok((start, bounded)) => command::start(self.errand, stdio, &start).map(|pid| (pid, bounded)),
             Err(failed) => Err(failed),
         };
         let told = match command {
-            Ok(pid) => tell(caller, &Told::Started { notices }, Some(pid)).map(|()| pid),
+            Ok((pid, bounded)) => tell(caller, &Told::Started { bounded, notices }, Some(pid)).map(|()| pid),
             Err(failed) => tell(caller, &Told::Failed(failed), None).and(Err(Errno::SRCH)),
         };
         if let Ok(command) = told {
@@ -49,7 +50,13 @@ impl Orders<'_> {
         }
     }
 
-    fn prepare(&self, stdio: &[OwnedFd; 3], caller: &OwnedFd, notices: &mut Vec<String>) -> Result<Start, Failed> {
+    /// Makes the namespaces; how the command starts, and whether its processes are bounded.
+    fn prepare(
+        &self,
+        stdio: &[OwnedFd; 3],
+        caller: &OwnedFd,
+        notices: &mut Vec<String>,
+    ) -> Result<(Start, bool), Failed> {
         keep_only(stdio, caller).at(EnclosureStep::Fork)?;
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(EnclosureStep::DieWithCaller)?;
         // A caller that died before the call above sends no signal. It is outside of our PID namespace, so it has no
@@ -73,20 +80,27 @@ impl Orders<'_> {
             notices.push(format!("the command sees this machine's /proc: one of its own was refused ({error})"));
         }
         let become_user = Become::choose(self.errand.uid, self.errand.gid);
-        let bounded = become_user == Become::Nested && kernel() >= NPROC_SINCE;
-        if !bound_processes(self.errand.max_processes) && !bounded {
+        let by_limit = become_user == Become::Nested && kernel() >= NPROC_SINCE;
+        let by_numbers = bound_processes(self.errand.max_processes);
+        if !by_numbers && !by_limit {
             notices.push(format!(
-                "the command's processes are not bounded to {}: this needs Linux 6.14 or later",
+                "the kernel does not bound the command's processes to {} (for root this needs Linux 6.14): more than that end the check",
                 self.errand.max_processes
             ));
         }
-        Ok(Start { become_user, bounded, dies_with_us: false })
+        let start = Start { become_user, bounded: by_limit, dies_with_us: false };
+        Ok((start, by_numbers || by_limit))
     }
 }
 
-/// Bounds the processes of this PID namespace by the numbers that there are for them; whether that is done.
+/// Bounds the processes of this PID namespace by the numbers that there are for them; whether that is done. Where the first
+/// numbers cannot be passed over (a kernel without checkpoints), as many more processes as those are may be had once.
+///
+/// The choice not taken: a cgroup's `pids.max`. Root alone may write one, its place differs between versions and
+/// containers, and one that is left behind by a kill -9 stays.
 fn bound_processes(most: u32) -> bool {
     const FILE: &str = "/proc/sys/kernel/pid_max";
+    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
     // Before, the file was this machine's own; and so it may be for a process that is not the first of a namespace.
     if kernel() < PID_MAX_SINCE || rustix::process::getpid() != Pid::INIT {
         return false;
@@ -94,7 +108,11 @@ fn bound_processes(most: u32) -> bool {
     let bound = most.saturating_add(RESERVED_PIDS);
     let current = std::fs::read_to_string(FILE).ok().and_then(|text| text.trim().parse::<u32>().ok());
     // It can only be lowered.
-    current.is_some_and(|current| current <= bound || command::write_file(FILE, &bound.to_string()).is_ok())
+    let bounded =
+        current.is_some_and(|current| current <= bound || command::write_file(FILE, &bound.to_string()).is_ok());
+    // Only ever this namespace's own; refused, the bound is loose and there nevertheless.
+    let _ = command::write_file(LAST, &RESERVED_PIDS.to_string());
+    bounded
 }
 
 /// The kernel's version; zeros when it has a form that is not known.

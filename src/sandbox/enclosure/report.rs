@@ -47,7 +47,7 @@ impl<T> At<T> for std::io::Result<T> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Told {
     /// The command runs; its process id is beside this.
-    Started { notices: Vec<String> },
+    Started { bounded: bool, notices: Vec<String> },
     /// It does not run.
     Failed(Failed),
     /// It has ended.

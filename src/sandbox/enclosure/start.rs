@@ -46,10 +46,10 @@ pub(super) fn in_namespaces(
     drop((theirs, stdio));
     let heard = hear_first(&ours);
     match heard {
-        Ok(Some((Told::Started { notices }, Some(command)))) => {
+        Ok(Some((Told::Started { bounded, notices }, Some(command)))) => {
             // None where the command has ended already, or the kernel is older than 5.3.
             let pidfd = rustix::process::pidfd_open(command, PidfdFlags::empty()).ok();
-            Ok(Enclosed::new(Way::Init { init, reports: ours, reaped: false }, command, pidfd, notices))
+            Ok(Enclosed::new(Way::Init { init, reports: ours, bounded, reaped: false }, command, pidfd, notices))
         }
         Ok(Some((Told::Failed(failed), _))) => {
             end(init);
@@ -70,7 +70,10 @@ pub(super) fn in_namespaces(
 pub(super) fn beside(enclosure: &Enclosure, errand: &Errand, stdio: [OwnedFd; 3]) -> Result<Enclosed, EnclosureError> {
     let mut notices = vec![
         "without a PID namespace, a process of the command may outlive this one".to_owned(),
-        format!("the command's processes are not bounded to {}", errand.max_processes),
+        format!(
+            "the kernel does not bound the command's processes to {}: more than that end the check",
+            errand.max_processes
+        ),
     ];
     if enclosure.hosts.is_some() {
         notices.push("without a mount namespace, /etc/hosts is this machine's own".to_owned());

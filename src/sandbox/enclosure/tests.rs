@@ -156,7 +156,7 @@ fn a_command_is_who_and_where_it_was() {
     assert_eq!(lines[1..5], [&*errand.uid.to_string(), &*errand.gid.to_string(), "/usr", "as it was"]);
     assert!(lines[5].trim().parse::<u32>().unwrap() <= 5, "PATH, OURS and what the shell adds: {text}");
     let own: u32 = lines[6].split_whitespace().last().unwrap().parse().unwrap();
-    assert!(own < 20, "a number in a PID namespace of its own: {text}");
+    assert!(own < 320, "a number in a PID namespace of its own, behind those that are given out once: {text}");
     assert!(lines[7].parse::<u32>().unwrap() < 8, "only its own processes: {text}");
     assert!(lines[8] == "500" || super::init::kernel() < (6, 14), "{text}");
     assert!(is_root() || lines[9].split_whitespace().nth(2) == Some("200"), "{text}");
@@ -366,7 +366,7 @@ fn processes_are_bounded_and_their_numbers_are_used_again() {
     let errand = Errand { max_processes: 50, ..shell(script) };
     let name = "processes_are_bounded_and_their_numbers_are_used_again";
     let Some(text) = alone(name, || run(&enclosure(), &errand)) else { return };
-    if text.contains("are not bounded") {
+    if text.contains("does not bound") {
         return crate::skipped(name, text);
     }
     assert!(text.ends_with("\nagain\n"), "{text}");
