@@ -158,7 +158,7 @@ fn an_exit_too_soon_proves_nothing() {
     // This one was open for a while, and only the exit ended it.
     let undecided = closes(2200).judged();
     assert_eq!(undecided.verdict, Undecided);
-    let told = explain(&undecided, Stopped::No, &limits());
+    let told = explain(&undecided, Stopped::No, None, &limits());
     assert!(
         told.contains("the grace and 1 s (3s)") && told.contains("100 ms after the last close are enough"),
         "{told}"
