@@ -30,6 +30,12 @@ Exit codes:
 
 It runs on Linux (also in WSL2 and in containers), without root.";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  closewait report closewait-results/20260102-030405-login-failure
+  closewait report --merge monday tuesday --json both.json
+  closewait report --compare before after --tolerance 20% --junit compared.xml";
+
 /// Reproduces port exhaustion by failed SQL Server logins, and shows the fix
 #[derive(Debug, Parser)]
 #[command(name = "closewait", version, after_help = EXAMPLES, max_term_width = 110)]
@@ -125,10 +131,23 @@ impl Default for Command {
 
 /// Render a kept result again.
 #[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
 pub(super) struct ReportArgs {
     /// The result directories, rendered one after another
-    #[arg(value_name = "RESULT_DIR", required = true)]
+    #[arg(value_name = "RESULT_DIR", required_unless_present = "compare")]
     pub(super) dirs: Vec<PathBuf>,
+
+    /// Make one of all: arms of one name become repetitions, whose histograms add up
+    #[arg(long)]
+    pub(super) merge: bool,
+
+    /// Hold a result against an older one; exit code 1 when a figure is worse by more than the tolerance
+    #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], conflicts_with_all = ["dirs", "merge"])]
+    pub(super) compare: Vec<PathBuf>,
+
+    /// How much worse a figure may be, with --compare [default: 10%]
+    #[arg(long, value_name = "PERCENT", value_parser = super::report::tolerance)]
+    pub(super) tolerance: Option<f64>,
 
     #[command(flatten)]
     pub(super) outputs: OutputArgs,

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::record::{Run, Summary};
+use crate::record::{Comparison, Run, Summary};
 use crate::report::{self, Style};
 
 /// Where results go beside the terminal.
@@ -73,6 +73,16 @@ impl OutputArgs {
             return Ok(());
         }
         print(&report(Style::of(&std::io::stdout())))
+    }
+
+    /// Writes everything that was asked for of a comparison.
+    pub(super) fn write_comparison(&self, comparison: &Comparison) -> Result<(), Failure> {
+        let documents = Documents {
+            json: report::comparison_json(comparison).map_err(bug)?,
+            junit: report::comparison_junit(comparison).map_err(Failure::machine)?,
+            markdown: report::comparison_markdown(comparison),
+        };
+        self.write(&documents, |style| report::comparison_terminal(comparison, style))
     }
 
     /// Writes everything that was asked for of a run; `dir` is where its results lie.

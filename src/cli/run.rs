@@ -46,6 +46,10 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     guards: GuardArgs,
 
+    /// Play every arm so often, interleaved: differences between arms are then told with their confidence
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    repeat: u32,
+
     /// Keep the results in this directory [default: closewait-results/TIME-SCENARIO]
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     out: Option<PathBuf>,
@@ -174,6 +178,7 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
     let dir = ResultDir::create(part.out, &part.scenario.name, &stamp(&started_at));
     let dir = dir.map_err(|error| vec![kept(error)])?;
     let options = Options {
+        repeat: args.repeat,
         max_ports: args.guards.max_ports,
         max_held: args.settings.max_held(),
         allow_remote: args.guards.allow_remote,

@@ -121,6 +121,9 @@ pub struct ArmFacts {
     pub tcp_tw_reuse: u8,
     /// The local ports that the client may use.
     pub ephemeral_ports: PortRangeSummary,
+    /// Which time the arm is played, from 1; absent where each arm is played once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<u32>,
     /// Load worker processes.
     pub workers: u32,
     /// The arrivals, as the scenario writes them.

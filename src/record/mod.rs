@@ -5,10 +5,12 @@
 
 mod arm_run;
 mod check;
+mod comparison;
 mod counts;
 mod event;
 mod latency;
 mod outcome;
+mod pool;
 mod run;
 mod sample;
 mod series;
@@ -19,6 +21,7 @@ pub use arm_run::{ArmRun, IntervalPoint, Ports};
 pub use check::{
     Check, CheckLimits, CheckVerdict, ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Symptom,
 };
+pub use comparison::{ArmComparison, Change, Comparison, ComparisonRow, Scale};
 pub use counts::{Counts, Named};
 pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};

@@ -39,10 +39,10 @@ impl Run {
         }
     }
 
-    /// The arm of that name.
+    /// The arm of that name; of several the one that was played last.
     #[must_use]
     pub fn arm(&self, name: &str) -> Option<&ArmRun> {
-        self.arms.iter().find(|arm| arm.facts.name == name)
+        self.arms.iter().rev().find(|arm| arm.facts.name == name)
     }
 
     fn with(&mut self, name: &str, change: impl FnOnce(&mut ArmRun)) {

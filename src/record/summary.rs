@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, HostFacts, Outcome};
+use super::{ArmComparison, Counts, HostFacts, Outcome};
 
 /// The result of `closewait run`, for other programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,13 @@ pub struct Summary {
     pub host: HostFacts,
     /// Every arm that was started, in order.
     pub arms: Vec<ArmSummary>,
+    /// The arms of one name as one, where arms were repeated: counts add up, percentiles are those of all values together,
+    /// peaks and last tables are the highest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pooled: Vec<ArmSummary>,
+    /// What two arms that were repeated in turns differ by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<ArmComparison>,
     /// Every expectation, judged.
     pub expectations: Vec<ExpectationResult>,
     /// What the numbers mean, in plain words.
@@ -37,6 +44,12 @@ pub struct Summary {
 impl Summary {
     /// The name and version of the summary's schema.
     pub const SCHEMA: &'static str = "closewait.summary/1";
+
+    /// The arms that a reader is shown side by side: pooled where they were repeated.
+    #[must_use]
+    pub fn shown(&self) -> &[ArmSummary] {
+        if self.pooled.is_empty() { &self.arms } else { &self.pooled }
+    }
 }
 
 /// One arm of a run.
@@ -44,6 +57,9 @@ impl Summary {
 pub struct ArmSummary {
     /// The arm's name.
     pub name: String,
+    /// Which time the arm was played, from 1; absent where each arm was played once, and of arms that are pooled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<u32>,
     /// The driver: `tiberius` or `tcp`.
     pub driver: String,
     /// The close strategy.
@@ -203,8 +219,11 @@ pub struct ExpectationResult {
     pub arm: String,
     /// The expectation without its arm: `ports.exhausted == true`.
     pub expect: String,
-    /// Whether it holds.
+    /// Whether it holds; of an arm that was repeated, whether it holds each time.
     pub passed: bool,
+    /// The repetitions in which it does not hold; absent where arms are not repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_in: Vec<u32>,
     /// What the arm's document says at that path; null where nothing was observed.
     pub actual: serde_json::Value,
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::record::{ArmSummary, Named as _, Outcome, PhaseSummary, StateSummary, Summary, TcpState};
+use crate::record::{
+    ArmSummary, ExpectationResult, Named as _, Outcome, PhaseSummary, StateSummary, Summary, TcpState,
+};
 use crate::units::Count;
 
 /// One row: a label, and a figure for each arm.
@@ -129,6 +131,17 @@ pub(super) fn phases(arms: &[ArmSummary]) -> Vec<(&'static str, Vec<PhaseSummary
     rows.into_iter().filter(|(_, arms)| arms.iter().any(|phase| phase.count > 0)).collect()
 }
 
+/// How a run that repeats its arms is to be read.
+pub(super) fn repeated(summary: &Summary) -> String {
+    let times = |name: &str| summary.arms.iter().filter(|arm| arm.name == name).count();
+    let arms: Vec<_> = summary.pooled.iter().map(|arm| format!("{} {} times", arm.name, times(&arm.name))).collect();
+    format!(
+        "{}: counts add up, percentiles are those of all values together, peaks and last tables are the highest; charts are of \
+         the first time",
+        arms.join(", ")
+    )
+}
+
 /// What became of the run, in one line.
 pub(super) fn verdict(summary: &Summary) -> String {
     let (all, failed) = (summary.expectations.len(), summary.expectations.iter().filter(|row| !row.passed).count());
@@ -147,7 +160,16 @@ pub(super) fn verdict(summary: &Summary) -> String {
 }
 
 /// A document's value for a person.
-pub(super) fn actual(value: &Value) -> String {
+pub(super) fn actual(row: &ExpectationResult) -> String {
+    let value = told(&row.actual);
+    match row.failed_in.as_slice() {
+        [] => value,
+        [one] => format!("{value} in repetition {one}"),
+        [first, rest @ ..] => format!("{value} in repetition {first}, and in {} more", rest.len()),
+    }
+}
+
+fn told(value: &Value) -> String {
     match value {
         Value::Null => "not observed".to_owned(),
         Value::String(text) => text.clone(),

@@ -70,6 +70,7 @@ fn facts(close: &str) -> ArmFacts {
         tcp_fin_timeout_s: 60,
         tcp_tw_reuse: 2,
         ephemeral_ports: PortRangeSummary { low: 40000, high: 41999, count: 2000 },
+        repetition: None,
         workers: 1,
         arrivals: "constant 2000/s".into(),
         planned_s: Some(2.5),

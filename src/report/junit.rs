@@ -43,9 +43,15 @@ fn expectation(suite: &str, row: &ExpectationResult) -> TestCase {
     let status = if row.passed {
         TestCaseStatus::success()
     } else {
-        failure("expectation", &format!("expected {}, actual {}", row.expect, row.actual))
+        failure("expectation", &format!("expected {}, actual {}{}", row.expect, row.actual, repetitions(row)))
     };
     case(suite, &name, status)
+}
+
+/// In which repetitions it fails, where there are several.
+fn repetitions(row: &ExpectationResult) -> String {
+    let all: Vec<_> = row.failed_in.iter().map(u32::to_string).collect();
+    if all.is_empty() { String::new() } else { format!(" (repetitions {})", all.join(", ")) }
 }
 
 pub(super) fn case(suite: &str, name: &str, status: TestCaseStatus) -> TestCase {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::comparison::differences_markdown;
 use super::figures::{self, BothSides, Row};
 use crate::record::{ArmSummary, Named as _, PhaseSummary, Run, Summary};
 
@@ -11,9 +12,15 @@ pub fn markdown(run: &Run, summary: &Summary) -> String {
     let mut page = Page(String::new());
     page.line(format_args!("## closewait: {}\n", escaped(&summary.scenario)));
     page.line(format_args!("**{}**\n", escaped(&figures::verdict(summary))));
-    page.figures(&summary.arms);
-    page.sockets(&summary.arms);
-    page.latency(&summary.arms);
+    if !summary.pooled.is_empty() {
+        page.line(format_args!("{}\n", escaped(&figures::repeated(summary))));
+    }
+    page.figures(summary.shown());
+    page.sockets(summary.shown());
+    page.latency(summary.shown());
+    for line in differences_markdown(summary) {
+        page.line(format_args!("{line}"));
+    }
     page.expectations(summary);
     page.findings(summary);
     page.foot(run, summary);
@@ -83,8 +90,7 @@ impl Page {
         self.line(format_args!("| | arm | expectation | actual |\n|---|---|---|---|"));
         for row in &summary.expectations {
             let mark = if row.passed { "✅ pass" } else { "❌ **fail**" };
-            let [arm, expect, actual] =
-                [&row.arm, &row.expect, &figures::actual(&row.actual)].map(|text| escaped(text));
+            let [arm, expect, actual] = [&row.arm, &row.expect, &figures::actual(row)].map(|text| escaped(text));
             self.line(format_args!("| {mark} | {arm} | {expect} | {actual} |"));
         }
         self.line(format_args!(""));

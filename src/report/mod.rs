@@ -6,6 +6,7 @@
 //! `check_` and the format.
 
 mod check;
+mod comparison;
 mod error;
 mod events;
 mod figures;
@@ -21,6 +22,7 @@ mod schema;
 mod terminal;
 
 pub use check::{check_json, check_junit, check_markdown, check_terminal};
+pub use comparison::{comparison_json, comparison_junit, comparison_markdown, comparison_terminal};
 pub use error::ReportError;
 pub use json::json;
 pub use junit::junit;

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use crate::record::{Check, Event, Summary};
+use crate::record::{Check, Comparison, Event, Summary};
 
-/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` (what `closewait check --json` writes) or `events`
-/// (one line of `events.jsonl`); none for another name.
+/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` (what `closewait check --json` writes), `comparison`
+/// (`closewait report --compare --json`) or `events` (one line of `events.jsonl`); none for another name.
 #[must_use]
 pub fn schema(name: &str) -> Option<Value> {
     match name {
         "summary" => Some(schemars::schema_for!(Summary).to_value()),
         "check" => Some(schemars::schema_for!(Check).to_value()),
+        "comparison" => Some(schemars::schema_for!(Comparison).to_value()),
         "events" => Some(schemars::schema_for!(Event).to_value()),
         _ => None,
     }

@@ -26,6 +26,8 @@ pub(super) struct Stage<'a> {
     pub(super) options: &'a Options,
     pub(super) target: Option<&'a Target>,
     pub(super) arm: &'a Arm,
+    /// Which time it is played, from 1; none where that is once.
+    pub(super) repetition: Option<u32>,
 }
 
 impl Stage<'_> {
@@ -170,6 +172,7 @@ impl Casting<'_> {
             tcp_fin_timeout_s: settings.tcp_fin_timeout.as_secs(),
             tcp_tw_reuse: settings.tcp_tw_reuse,
             ephemeral_ports: PortRangeSummary { low: range.low(), high: range.high(), count: range.count() },
+            repetition: self.stage.repetition,
             workers,
             arrivals: arm.load.arrivals.to_string(),
             planned_s: arm.load.duration.map(|span| span.0.as_secs_f64()),

@@ -28,11 +28,13 @@ use casting::Stage;
 
 use crate::record::{Event, Header};
 use crate::sandbox::Plan;
-use crate::scenario::Scenario;
+use crate::scenario::{Arm, Scenario};
 
 /// What a run is allowed beyond its scenario.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// How often each arm is played.
+    pub repeat: u32,
     /// Host ports that the levels `port-range` and `none` may use.
     pub max_ports: u32,
     /// Sockets held at once outside a sandbox, whatever a scenario's own `max_held` says.
@@ -76,15 +78,28 @@ pub async fn play(
         }
     };
     let mut complete = true;
-    for arm in &scenario.arms {
-        complete =
-            !stop.asked() && arm::play(Stage { scenario, options, target: target.as_ref(), arm }, stop, tell).await?;
+    for (repetition, arm) in order(scenario, options.repeat) {
+        let stage = Stage { scenario, options, target: target.as_ref(), arm: &arm, repetition };
+        complete = !stop.asked() && arm::play(stage, stop, tell).await?;
         if !complete {
             break;
         }
     }
     tell(Event::RunEnded { complete });
     Ok(())
+}
+
+/// Every arm so often, interleaved, and every second round backwards: what drifts while the run goes on meets all arms
+/// alike, and so does what an arm leaves to the one after it. A repetition has a seed of its own.
+fn order(scenario: &Scenario, repeat: u32) -> impl Iterator<Item = (Option<u32>, Arm)> + '_ {
+    let repeat = repeat.max(1);
+    (1..=repeat).flat_map(move |repetition| {
+        let mut arms: Vec<Arm> = scenario.arms.iter().map(|arm| arm.repeated(repetition)).collect();
+        if repetition % 2 == 0 {
+            arms.reverse();
+        }
+        arms.into_iter().map(move |arm| ((repeat > 1).then_some(repetition), arm))
+    })
 }
 
 fn header(scenario: &Scenario, options: &Options) -> Header {
@@ -98,5 +113,26 @@ fn header(scenario: &Scenario, options: &Options) -> Header {
         host: host_facts(),
         resolved: scenario.resolved(),
         expectations: scenario.expectations.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arms_are_played_in_turns_each_with_a_seed_of_its_own() {
+        let arms = "[[arm]]\nname = \"a\"\n[[arm]]\nname = \"b\"\n";
+        let scenario = crate::scenario::parse("test", arms).unwrap();
+        let names = |repeat| order(&scenario, repeat).map(|(at, arm)| (at, arm.name)).collect::<Vec<_>>();
+        let played = |at, name: &str| (at, name.to_owned());
+        assert_eq!(names(1), [played(None, "a"), played(None, "b")]);
+        let turns = [(1, "a"), (1, "b"), (2, "b"), (2, "a"), (3, "a"), (3, "b")].map(|(at, it)| played(Some(at), it));
+        assert_eq!(names(3), turns);
+        let mut seeds: Vec<_> = order(&scenario, 3).map(|(_, arm)| arm.load.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 6);
+        assert_eq!(order(&scenario, 3).next().unwrap().1, scenario.arms[0], "the first time is as without repetitions");
     }
 }

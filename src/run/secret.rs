@@ -34,6 +34,7 @@ mod tests {
     #[test]
     fn options_do_not_show_the_password() {
         let options = Options {
+            repeat: 1,
             max_ports: 1,
             max_held: 1,
             allow_remote: false,

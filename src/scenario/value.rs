@@ -1,5 +1,6 @@
 //! A scenario that cannot be invalid: what the conductor plays.
 
+use super::resolve::arm_seed;
 use super::target::Target;
 use crate::client::{Close, Driver, PortSearch};
 use crate::fault::FaultSpec;
@@ -64,4 +65,16 @@ pub struct Arm {
     pub max_held: Option<u32>,
     /// From the last outcome to the final table.
     pub settle: Span,
+}
+
+impl Arm {
+    /// The arm as it is played for the `repetition`th time, from 1: the same, but for a seed of its own.
+    #[must_use]
+    pub fn repeated(&self, repetition: u32) -> Self {
+        let mut arm = self.clone();
+        if repetition > 1 {
+            arm.load.seed = arm_seed(self.load.seed, u64::from(repetition));
+        }
+        arm
+    }
 }

@@ -6,11 +6,18 @@ use super::{Expectation, ExpectationError, Literal, Op, paths};
 use crate::record::{ArmSummary, ExpectationResult, Named as _};
 
 impl Expectation {
-    /// Judges every arm that it is about: one row an arm. An arm that it names and that was never started fails.
+    /// Judges every arm that it is about: one row a name, which passes when it holds in every repetition. An arm that it
+    /// names and that was never started fails.
     #[must_use]
     pub fn judge(&self, arms: &[ArmSummary]) -> Vec<ExpectationResult> {
-        let about = arms.iter().filter(|arm| self.arm.as_ref().is_none_or(|name| *name == arm.name));
-        let rows: Vec<_> = about.map(|arm| self.judge_one(arm)).collect();
+        let mut rows: Vec<ExpectationResult> = Vec::new();
+        for arm in arms.iter().filter(|arm| self.arm.as_ref().is_none_or(|name| *name == arm.name)) {
+            let row = self.judge_one(arm);
+            match rows.iter_mut().find(|earlier| earlier.arm == row.arm) {
+                Some(earlier) => both(earlier, row),
+                None => rows.push(row),
+            }
+        }
         match &self.arm {
             Some(name) if rows.is_empty() => vec![self.row(name, Value::Null, false)],
             _ => rows,
@@ -20,11 +27,12 @@ impl Expectation {
     fn judge_one(&self, arm: &ArmSummary) -> ExpectationResult {
         let actual = paths::resolve(arm, &paths::document(arm), &self.path);
         let passed = holds(&actual, self.op, &self.value);
-        self.row(&arm.name, actual, passed)
+        let failed_in = if passed { Vec::new() } else { arm.repetition.into_iter().collect() };
+        ExpectationResult { failed_in, ..self.row(&arm.name, actual, passed) }
     }
 
     fn row(&self, arm: &str, actual: Value, passed: bool) -> ExpectationResult {
-        ExpectationResult { arm: arm.to_owned(), expect: self.body(), passed, actual }
+        ExpectationResult { arm: arm.to_owned(), expect: self.body(), passed, failed_in: Vec::new(), actual }
     }
 
     /// Whether it can be judged at all in a scenario with these arms.
@@ -60,6 +68,15 @@ impl Expectation {
             }
         }
     }
+}
+
+/// Takes another repetition's row in; the value that is told is the first that fails, or that of the last repetition.
+fn both(row: &mut ExpectationResult, later: ExpectationResult) {
+    if row.passed {
+        row.actual = later.actual;
+    }
+    row.passed &= later.passed;
+    row.failed_in.extend(later.failed_in);
 }
 
 /// Whether `actual op value` holds. What was not observed (null) passes nothing but `== null`.

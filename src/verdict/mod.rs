@@ -5,11 +5,13 @@
 //! language of their own; an [`Expectation`] compares one field of the summary with one value, and a finding is code.
 
 mod baseline;
+mod compare;
 mod error;
 mod expectation;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod interval;
 mod judge;
 mod literal;
 mod parse;
@@ -17,6 +19,7 @@ mod paths;
 mod summarise;
 
 pub use baseline::apply_baseline;
+pub use compare::compare;
 pub use error::ExpectationError;
 pub use expectation::{Expectation, Op};
 pub use findings::findings;

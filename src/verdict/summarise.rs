@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::compare::comparisons;
 use super::{Expectation, findings};
 use crate::record::{
     ArmRun, ArmSummary, ExpectationResult, Histogram, HostFacts, LatencySummary, LoadSummary, Named as _, Outcome,
@@ -15,6 +16,7 @@ use crate::record::{
 #[must_use]
 pub fn summarise(run: &Run) -> Summary {
     let arms: Vec<_> = run.arms.iter().map(arm).collect();
+    let comparisons = comparisons(&arms);
     let header = run.header.as_ref();
     let expectations: Vec<_> =
         header.map_or(&[][..], |header| &header.expectations).iter().flat_map(|text| judge(text, &arms)).collect();
@@ -26,10 +28,20 @@ pub fn summarise(run: &Run) -> Summary {
         host: header.map_or(HostFacts { kernel: String::new(), cores: 0, nofile: 0 }, |header| header.host.clone()),
         passed: run.complete && expectations.iter().all(|row| row.passed),
         arms,
+        pooled: pooled(run),
         expectations,
-        findings: findings(run),
+        findings: findings(run, &comparisons),
+        comparisons,
         notices: run.notices.iter().map(|(arm, text)| notice(arm.as_deref(), text)).collect(),
     }
+}
+
+/// The arms of each name as one, in a run that repeats any.
+fn pooled(run: &Run) -> Vec<ArmSummary> {
+    if run.arms.iter().all(|arm| arm.facts.repetition.is_none()) {
+        return Vec::new();
+    }
+    run.arms_by_name().iter().filter_map(|(_, arms)| ArmRun::pooled(arms)).map(|pooled| arm(&pooled)).collect()
 }
 
 /// A text that cannot be read fails as a row of its own: a kept result may come from another version.
@@ -38,7 +50,7 @@ fn judge(text: &str, arms: &[ArmSummary]) -> Vec<ExpectationResult> {
         Ok(expectation) => expectation.judge(arms),
         Err(_) => {
             let (arm, expect) = (String::new(), text.to_owned());
-            vec![ExpectationResult { arm, expect, passed: false, actual: Value::Null }]
+            vec![ExpectationResult { arm, expect, passed: false, failed_in: Vec::new(), actual: Value::Null }]
         }
     }
 }
@@ -52,6 +64,7 @@ fn arm(run: &ArmRun) -> ArmSummary {
     let end = run.end.clone().unwrap_or_default();
     ArmSummary {
         name: facts.name.clone(),
+        repetition: facts.repetition,
         driver: facts.driver.clone(),
         close: facts.close.clone(),
         target: facts.target.clone(),

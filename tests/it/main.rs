@@ -13,6 +13,7 @@ mod kill;
 mod limits;
 mod operate;
 mod peer;
+mod repeat;
 mod run;
 mod serve;
 mod server;

@@ -90,6 +90,7 @@ fn facts() -> ArmFacts {
         tcp_fin_timeout_s: 60,
         tcp_tw_reuse: 2,
         ephemeral_ports,
+        repetition: None,
         workers: 1,
         arrivals: text(),
         planned_s: None,

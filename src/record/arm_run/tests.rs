@@ -17,6 +17,7 @@ fn arm(workers: u32) -> ArmRun {
         tcp_fin_timeout_s: 60,
         tcp_tw_reuse: 2,
         ephemeral_ports: PortRangeSummary { low: 40000, high: 41999, count: 2000 },
+        repetition: None,
         workers,
         arrivals: text(),
         planned_s: None,

@@ -3,7 +3,6 @@
 //! One fault fills a screen with all that is known of it; several are a matrix with the reasons of those that fail. The
 //! choice not taken: a screen a fault, through which the one that fails would have to be looked for.
 
-mod columns;
 mod connections;
 #[cfg(test)]
 pub(super) mod fixture;
@@ -17,6 +16,7 @@ pub use junit::check_junit;
 pub use markdown::check_markdown;
 pub use terminal::check_terminal;
 
+use super::terminal::columns;
 use super::{ReportError, json};
 use crate::record::Check;
 

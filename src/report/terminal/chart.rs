@@ -19,8 +19,8 @@ const LARGEST: usize = 14;
 type Line = Vec<Option<f64>>;
 
 /// The plots of all arms; nothing before anything was sampled.
-pub(super) fn over_time(arms: &[ArmRun], style: Style) -> Vec<String> {
-    let end = arms.iter().map(length).max().unwrap_or_default();
+pub(super) fn over_time(arms: &[&ArmRun], style: Style) -> Vec<String> {
+    let end = arms.iter().map(|arm| length(arm)).max().unwrap_or_default();
     if end.is_zero() {
         return Vec::new();
     }
@@ -52,10 +52,10 @@ const PLOTS: [Plot; 3] = [
 
 impl Plot {
     /// A line an arm, all on one scale.
-    fn lines(&self, arms: &[ArmRun], axis: Axis, names: usize) -> Vec<String> {
+    fn lines(&self, arms: &[&ArmRun], axis: Axis, names: usize) -> Vec<String> {
         let values: Vec<_> = arms.iter().map(|arm| (self.values)(arm, axis)).collect();
-        let full = arms.iter().map(self.full).chain(values.iter().filter_map(largest)).fold(0.0, f64::max);
-        let line = |(index, (arm, line)): (usize, (&ArmRun, &Line))| {
+        let full = arms.iter().map(|arm| (self.full)(arm)).chain(values.iter().filter_map(largest)).fold(0.0, f64::max);
+        let line = |(index, (arm, line)): (usize, (&&ArmRun, &Line))| {
             let label = cell(if index == 0 { self.name } else { "" }, NAME);
             let arm = cell(&cut(&arm.facts.name, names), names);
             let most = largest(line).map_or_else(String::new, self.unit);

@@ -5,6 +5,7 @@
 
 mod arms;
 mod chart;
+pub(super) mod columns;
 pub(super) mod style;
 pub(super) mod text;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 use self::style::Paint;
 use self::text::cell;
 pub(crate) use self::text::wrapped;
+use super::comparison::differences;
 use super::figures;
 use crate::record::{ExpectationResult, Finding, Named as _, Run, Severity, Summary};
 pub use style::Style;
@@ -21,8 +23,14 @@ pub use style::Style;
 #[must_use]
 pub fn terminal(run: &Run, summary: &Summary, results: Option<&Path>, style: Style) -> String {
     let mut lines = vec![head(run, summary, style), String::new()];
-    lines.extend(arms::tables(&summary.arms, style));
-    lines.extend(chart::over_time(&run.arms, style));
+    if !summary.pooled.is_empty() {
+        lines.extend(wrapped(&figures::repeated(summary), "", style.width()));
+        lines.push(String::new());
+    }
+    lines.extend(arms::tables(summary.shown(), style));
+    let firsts: Vec<_> = run.arms_by_name().into_iter().filter_map(|(_, arms)| arms.first().copied()).collect();
+    lines.extend(chart::over_time(&firsts, style));
+    lines.extend(differences(summary, style));
     lines.extend(section("findings", style, summary.findings.iter().flat_map(|finding| told(finding, style))));
     lines.extend(section("expectations", style, expectations(summary, style)));
     lines.extend(section(
@@ -78,7 +86,7 @@ fn expectations(summary: &Summary, style: Style) -> Vec<String> {
     let line = |row: &ExpectationResult| {
         let mark = if row.passed { style.paint(Paint::Good, "PASS") } else { style.paint(Paint::Bad, "FAIL") };
         let (arm, expect) = (cell(&row.arm, arms), cell(&row.expect, expects));
-        format!(" {mark}  {arm}  {expect}  actual {}", text::printable(&figures::actual(&row.actual)))
+        format!(" {mark}  {arm}  {expect}  actual {}", text::printable(&figures::actual(row)))
     };
     summary.expectations.iter().map(line).collect()
 }

@@ -3,6 +3,7 @@
 //! A rule is a function of one arm, and its text names evidence, cause and fix. The choice not taken: a trait with a
 //! name, a severity and a text apart; a rule's parts are read together, so they stand together.
 
+mod arms_differ;
 mod clean;
 mod descriptors_first;
 mod evidence;
@@ -11,6 +12,7 @@ mod exhausted_time_wait;
 mod fin_wait_2_expired;
 mod late_closer;
 mod latency_cliff;
+mod leak_rate;
 mod listen_overflow;
 mod never_closed;
 mod peak_between_tables;
@@ -18,7 +20,7 @@ mod rate_not_reached;
 mod retry_storm;
 mod rst_hides;
 
-use crate::record::{ArmRun, Finding, Run, Severity};
+use crate::record::{ArmComparison, ArmRun, Finding, Run, Severity};
 
 /// Every rule, in the order in which findings are told: what broke first.
 const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
@@ -26,6 +28,7 @@ const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
     exhausted_time_wait::rule,
     descriptors_first::rule,
     never_closed::rule,
+    leak_rate::rule,
     rst_hides::rule,
     late_closer::rule,
     fin_wait_2_expired::rule,
@@ -37,10 +40,22 @@ const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
     clean::rule,
 ];
 
-/// What `run` shows, arm by arm, in plain words.
+/// What `run` shows, arm by arm, in plain words, and what its arms differ by.
 #[must_use]
-pub fn findings(run: &Run) -> Vec<Finding> {
-    run.arms.iter().flat_map(|arm| RULES.iter().filter_map(|rule| rule(arm))).collect()
+pub fn findings(run: &Run, comparisons: &[ArmComparison]) -> Vec<Finding> {
+    let named = run.arms_by_name();
+    let of_arms = named.iter().flat_map(|(_, arms)| RULES.iter().filter_map(|rule| found_in(arms, *rule)));
+    of_arms.chain(arms_differ::rule(comparisons)).collect()
+}
+
+/// What a rule finds in the repetitions of an arm: told once, by the first in which it is found, with how many there are.
+fn found_in(arms: &[&ArmRun], rule: fn(&ArmRun) -> Option<Finding>) -> Option<Finding> {
+    let mut found = arms.iter().filter_map(|arm| rule(arm));
+    let mut first = found.next()?;
+    if arms.len() > 1 {
+        first.text.push_str(&format!(" (In {} of {} repetitions.)", 1 + found.count(), arms.len()));
+    }
+    Some(first)
 }
 
 fn finding(id: &str, arm: &ArmRun, severity: Severity, text: String) -> Option<Finding> {
@@ -59,7 +74,23 @@ mod tests {
 
     /// The ids of everything found in `story`.
     pub(super) fn found(story: Story) -> Vec<String> {
-        super::findings(&run_of(&[story], &[])).into_iter().map(|finding| finding.id).collect()
+        super::findings(&run_of(&[story], &[]), &[]).into_iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn a_repeated_arm_is_told_of_once() {
+        use crate::record::{Outcome, Side, TcpState};
+
+        let told = |left| {
+            let story = Story::new("leaky").outcome(Outcome::LoginRejected, 500);
+            run_of(&[story.last(100, Side::Client, &[(TcpState::CloseWait, left)])], &[])
+        };
+        let mut run = told(500);
+        run.merge(told(3));
+        run.merge(told(400));
+        let found = super::findings(&run, &[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].text.contains("left 500 sockets") && found[0].text.ends_with("(In 2 of 3 repetitions.)"));
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! The figures that are compared: where each stands in an arm's document, and how it is held against another.
+
+use crate::record::{ArmSummary, PhaseSummary, Scale};
+
+/// One figure of an arm's document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Metric {
+    /// Where it stands.
+    pub(super) path: &'static str,
+    /// Its value; none where the arm has none.
+    pub(super) of: fn(&ArmSummary) -> Option<f64>,
+    pub(super) scale: Scale,
+    /// Whether more of it is worse.
+    pub(super) higher_is_worse: bool,
+    /// A change of less than this is nobody's, whatever the tolerance: what scheduling does to a connect, what happens to
+    /// be open when a table is read.
+    pub(super) floor: f64,
+}
+
+/// The standard deviation of a ratio's logarithm is never taken for less than a histogram's resolution.
+const HISTOGRAM: f64 = 0.001;
+
+impl Metric {
+    /// The value on the scale on which differences are taken.
+    pub(super) fn scaled(&self, value: f64) -> Option<f64> {
+        match self.scale {
+            Scale::Ratio => (value > 0.0).then(|| value.ln()),
+            Scale::Difference => Some(value),
+        }
+    }
+
+    /// Back from that scale.
+    pub(super) fn unscaled(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Ratio => value.exp(),
+            Scale::Difference => value,
+        }
+    }
+
+    /// The finest that the scale tells: three repetitions that happen to agree to the last digit are no proof.
+    pub(super) const fn resolution(&self) -> f64 {
+        match self.scale {
+            Scale::Ratio => HISTOGRAM,
+            Scale::Difference => 1.0,
+        }
+    }
+}
+
+macro_rules! latency {
+    ($phase:ident, $quantile:ident, $path:literal) => {
+        Metric {
+            path: $path,
+            of: |arm| quantile(arm.latency_ms.$phase, arm.latency_ms.$phase.$quantile),
+            scale: Scale::Ratio,
+            higher_is_worse: true,
+            floor: 0.05,
+        }
+    };
+}
+
+/// Values of a phase that came a few times only are no percentiles.
+const LEAST_VALUES: u64 = 100;
+
+fn quantile(phase: PhaseSummary, value: Option<f64>) -> Option<f64> {
+    value.filter(|_| phase.count >= LEAST_VALUES)
+}
+
+/// Every figure, in the order in which they are told.
+pub(super) const METRICS: [Metric; 8] = [
+    latency!(connect, p50, "latency_ms.connect.p50"),
+    latency!(connect, p99, "latency_ms.connect.p99"),
+    latency!(login, p50, "latency_ms.login.p50"),
+    latency!(login, p99, "latency_ms.login.p99"),
+    latency!(total, p99, "latency_ms.total.p99"),
+    Metric {
+        path: "load.achieved_per_s",
+        of: |arm| Some(arm.load.achieved_per_s),
+        scale: Scale::Ratio,
+        higher_is_worse: false,
+        floor: 1.0,
+    },
+    Metric {
+        path: "ports.peak",
+        of: |arm| Some(arm.ports.peak as f64),
+        scale: Scale::Difference,
+        higher_is_worse: true,
+        floor: 64.0,
+    },
+    Metric {
+        path: "sockets.client.close_wait.final",
+        of: |arm| arm.sockets.client.get("close_wait").map(|state| state.last as f64),
+        scale: Scale::Difference,
+        higher_is_worse: true,
+        floor: 10.0,
+    },
+];

@@ -1,0 +1,112 @@
+//! Repeated arms, and results held against each other.
+
+use serde_json::Value;
+
+use crate::harness::{Done, closewait};
+
+/// Two arms of 60 attempts each, of which the first leaks; a port range of this machine where there are no namespaces.
+const SMALL: &str = r#"
+# What it shows: the same load, leaked and closed.
+# What must happen: only the leaky arm keeps sockets.
+expect = ["leaky: sockets.client.close_wait.final == 60", "orderly: sockets.client.close_wait.final == 0"]
+[base]
+arrivals = { constant = { rate = "600/s" } }
+attempts = 60
+ports = "41000-41499"
+[[arm]]
+name = "leaky"
+close = "leaky"
+[[arm]]
+name = "orderly"
+close = "drain"
+"#;
+
+fn small(arguments: &[&str]) -> Done {
+    let all: Vec<&str> = ["run", "small.toml", "--json", "-"].iter().chain(arguments).copied().collect();
+    closewait(&all).file("small.toml", SMALL).done()
+}
+
+fn report(arguments: &[&str]) -> Done {
+    let all: Vec<&str> = ["report"].iter().chain(arguments).copied().collect();
+    closewait(&all).done()
+}
+
+#[test]
+fn arms_are_played_in_turns_and_compared() {
+    let done = small(&["--repeat", "3", "--out", "kept"]).exits(0);
+    let summary = done.json();
+    let order: Vec<_> =
+        summary["arms"].as_array().unwrap().iter().map(|arm| (&arm["name"], &arm["repetition"])).collect();
+    let expected =
+        serde_json::json!([["leaky", 1], ["orderly", 1], ["orderly", 2], ["leaky", 2], ["leaky", 3], ["orderly", 3]]);
+    assert_eq!(serde_json::to_value(order).unwrap(), expected);
+    assert_eq!(summary["expectations"].as_array().unwrap().len(), 2, "a row a name: {}", summary["expectations"]);
+    let pooled = &summary["pooled"][0];
+    assert_eq!((&pooled["attempts"], &pooled["latency_ms"]["connect"]["count"]), (&180.into(), &180.into()));
+    let left = |it: &&Value| it["metric"] == "sockets.client.close_wait.final";
+    let left = summary["comparisons"].as_array().unwrap().iter().find(left).unwrap();
+    assert_eq!(
+        (&left["base"], &left["estimate"], &left["different"]),
+        (&"leaky".into(), &(-60.0).into(), &true.into())
+    );
+    assert!(summary["findings"].to_string().contains("arms-differ"), "{}", summary["findings"]);
+    // A kept result tells the same.
+    let kept = done.dir.path().join("kept");
+    let again = report(&[kept.to_str().unwrap(), "--json", "-"]).exits(0).json();
+    assert_eq!(again, summary);
+}
+
+#[test]
+fn merged_results_add_up_and_a_regression_is_an_exit_code() {
+    let (leaky, orderly) = (["--close", "leaky"], ["--close", "orderly"]);
+    let run = |close: &[&str], out: &str| {
+        let load = ["run", "--attempts", "150", "--rate", "1000/s", "--out", out, "--quiet"];
+        closewait(&[&load[..], close].concat()).done().exits(0)
+    };
+    let (base, new, more) = (run(&orderly, "base"), run(&leaky, "new"), run(&orderly, "more"));
+    let path = |done: &Done, name: &str| done.dir.path().join(name).to_str().unwrap().to_owned();
+    let (base_dir, new_dir, more_dir) = (path(&base, "base"), path(&new, "new"), path(&more, "more"));
+
+    let merged = report(&["--merge", &base_dir, &more_dir, "--json", "-"]).exits(0).json();
+    assert_eq!(merged["pooled"][0]["latency_ms"]["login"]["count"], 300);
+    let one = report(&[&base_dir, "--json", "-"]).exits(0).json();
+    let other = report(&[&more_dir, "--json", "-"]).exits(0).json();
+    let max = |document: &Value, arms: &str| document[arms][0]["latency_ms"]["login"]["max"].as_f64().unwrap();
+    assert_eq!(max(&merged, "pooled"), max(&one, "arms").max(max(&other, "arms")));
+
+    // The arms have the names of their close strategies; told apart they are, and nothing is compared.
+    let strangers = report(&["--compare", &base_dir, &new_dir]).exits(0);
+    assert!(strangers.stdout().contains("only the base has an arm"), "{}", strangers.stdout());
+    let same = report(&["--compare", &base_dir, &base_dir, "--json", "-"]).exits(0);
+    let document = same.json();
+    let schema = closewait(&["schema", "comparison"]).done().exits(0).json();
+    jsonschema::validator_for(&schema).unwrap().validate(&document).unwrap_or_else(|error| panic!("{error}"));
+    assert!(document["rows"].as_array().unwrap().iter().all(|row| row["change"] == "unchanged"), "{document}");
+}
+
+#[test]
+fn a_leak_that_came_back_fails_the_comparison() {
+    let run = |close: &str, out: &str| {
+        let arm = format!("[[arm]]\nname = \"app\"\nclose = \"{close}\"\nattempts = 200\nports = \"41000-41499\"\n");
+        let text = format!("# One.\n# Two.\nexpect = [\"app: sockets.client.close_wait.final <= 5\"]\n{arm}");
+        let done = closewait(&["run", "app.toml", "--out", out, "--quiet"]).file("app.toml", &text).done();
+        (done.dir.path().join(out).to_str().unwrap().to_owned(), done)
+    };
+    let ((base, _kept), (new, _also)) = (run("drain", "base"), run("leaky", "new"));
+    let done = report(&["--compare", &base, &new, "--tolerance", "500%"]).exits(1);
+    let text = done.stdout();
+    for part in
+        ["REGRESSED", "sockets.client.close_wait.final", "held, and does not any more", "never-closed", "FAILED"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for (arguments, said) in [
+        (&["--compare", &base][..], "2 values required"),
+        (&["--compare", &base, &new, "--tolerance", "much"], "a percentage"),
+        (&["--tolerance", "5%", &base], "--compare"),
+        (&["--compare", &base, "nowhere"], "nowhere"),
+    ] {
+        let done = report(arguments).exits(2);
+        assert!(done.stderr().contains(said), "{said}: {}", done.stderr());
+    }
+}
