@@ -14,13 +14,15 @@ PHASES = ("connect", "prelogin", "tls", "strict", "login", "session")
 
 HEAD = """# Drivers under `closewait check`
 
-Written by `check.py --write`: {trials} trials of {logins} logins each, {all} logins, with `--grace {grace}s --patience {patience}s`
-and the drivers' time-outs at 3 s. {faults} faults, each with every end that it takes, {least} to {most} trials of each with each
-driver; every other number of the catalogue once. `tls` and `strict` are met by the driver's own mode of that name, the three
-faults of the certificate by one that checks it; `no such mode` where a driver has none.
+Written by `check.py --write`: {trials} trials with `--grace {grace}s --patience {patience}s`, each a process that makes {logins} logins in a row with
+the driver's time-outs at 3 s (a hang ends it within its first); {connections} connections, {faulted} of them faulted. {faults} faults, each with
+every end that it takes, {least} to {most} trials of each with each driver that comes as far; each other number of the catalogue once.
+`tls` and `strict` are met by the driver's own mode of that name, the three faults of the certificate by one that checks it;
+`no such mode` where a driver has none.
 
-All that is not clean, and {looked} of {clean} clean trials, were looked at once more without the check and its sandbox, by two
-witnesses: `ss -tane` with /proc, and a packet capture. {contrary}
+All that is reported, and {looked} of the {clean} clean trials, were looked at once more without the check and its sandbox, by two
+witnesses: `ss -tane` with /proc, and a packet capture beside it. {contrary} `undecided` of tsql and bsqldb is no
+report: each of their logins is a process that ends.
 """
 
 
@@ -62,10 +64,11 @@ def head(rows):
     looked = [row for row in clean if "seen" in row]
     contrary = sum(not row["confirmed"] for row in rows if "seen" in row)
     return HEAD.format(
-        trials=len(rows), logins=LOGINS, all=len(rows) * LOGINS, grace=GRACE, patience=PATIENCE,
+        trials=len(rows), logins=LOGINS, grace=GRACE, patience=PATIENCE,
+        connections=sum(row.get("connections", 0) for row in rows), faulted=sum(row.get("faulted", 0) for row in rows),
         faults=len({fault for _, fault in repeated}), least=min(repeated.values(), default=0), most=max(repeated.values(), default=0),
         looked=len(looked), clean=len(clean),
-        contrary="Both bear out each." if not contrary else "They do not bear out %d." % contrary,
+        contrary="They bear out every verdict." if not contrary else "They do not bear out %d of the verdicts." % contrary,
     )
 
 

@@ -19,6 +19,8 @@ from packets import Capture
 GRACE, PATIENCE, LOGINS = 2, 8, 5
 # The clients' own time-out is 3 s; so much more may pass on a busy machine.
 WAITED = 4.5
+# Each login with both of its time-outs, the login's and the request's.
+BOUND = LOGINS * 2 * 3
 # A clean connection's close may be so much later than the grace on a busy machine, in another play than the check's.
 LATER = 1
 LONGEST_LOOK = 80
@@ -119,6 +121,7 @@ def watch(process, port, said, capture, verdict):
         over = ended or now - started > LONGEST_LOOK or bool(done) and now - done > GRACE + 0.5
         seen = {
             "lines": list(sockets.values()) if over and done else [], "longest": round(longest, 1), "done": bool(done),
+            "took": round((done or now) - started, 1),
             "code": process.poll(), "row": "row" in words, "lost": 0, **conversations(capture.ledger, time.time()),
         }
         # What is borne out already need not be waited for; that nothing is held shows at the end alone.
@@ -129,10 +132,11 @@ def watch(process, port, said, capture, verdict):
 
 
 def conversations(ledger, now):
-    """Who ended how many first; and those few that stayed open longest."""
+    """Who ended how many first; how long the last chain of them is; and those few that stayed open longest."""
     every = list(ledger.conversations)
     longest = sorted(every, key=lambda one: -(one.held(now) or 0) - one.open_for(now))[:LOGINS]
-    return {"first": Counter(one.first for one in every), "packets": [one.document(now) for one in longest]}
+    first = Counter(one.first for one in every)
+    return {"first": first, "chain": round(ledger.chain(now), 1), "packets": [one.document(now) for one in longest]}
 
 
 def by_ss(verdict, seen):
@@ -140,7 +144,7 @@ def by_ss(verdict, seen):
     if verdict == "leak":
         return bool(seen["lines"]) or seen["longest"] > GRACE
     if verdict == "hang":
-        return seen["longest"] > PATIENCE
+        return seen["longest"] > PATIENCE or seen["took"] > BOUND
     if verdict == "crash":
         return seen["code"] is not None and seen["code"] < 0
     # It came to its end by itself, sooner than it should have; or it did not, or not with its last login.
@@ -149,21 +153,24 @@ def by_ss(verdict, seen):
     if verdict == "clean":
         # What a login that succeeded leaves in a pool is none of the fault's.
         return not seen["lines"] or seen["row"]
-    return verdict == "timeout" and (not seen["done"] or bool(seen["lines"]))
+    return verdict == "timeout" and (not seen["done"] or seen["took"] > BOUND or bool(seen["lines"]))
 
 
 def by_packets(verdict, seen):
-    """Whether the packets do; none where they cannot tell: of a process, or of a socket behind its reset."""
-    if seen["lost"] or verdict not in ("leak", "hang", "clean"):
+    """Whether the packets do; none where they cannot tell: of a process's end, or of a socket behind its reset."""
+    if seen["lost"] or verdict not in ("leak", "hang", "timeout", "clean"):
         return None
     speaking = [one for one in seen["packets"] if not one["silent"]]
     if verdict == "clean":
         return seen["row"] or all((one["held"] or 0) <= GRACE + LATER for one in speaking)
-    if verdict == "leak":
-        borne_out = any((one["held"] or 0) > GRACE or one["open"] > PATIENCE or outlasts(one) for one in speaking)
+    if verdict == "hang":
+        # Retries without a pause are one wait, where they go on for longer than all logins may take.
+        borne_out = any(one["open"] > PATIENCE for one in speaking) or seen["chain"] > BOUND
     else:
-        borne_out = any(one["open"] > PATIENCE for one in speaking)
-    return borne_out or (None if len(speaking) < len(seen["packets"]) else False)
+        borne_out = any((one["held"] or 0) > GRACE or one["open"] > PATIENCE or outlasts(one) for one in speaking)
+    # A process may go on for ever without any connection.
+    blind = verdict == "timeout" or len(speaking) < len(seen["packets"])
+    return borne_out or (None if blind else False)
 
 
 def outlasts(one):

@@ -80,6 +80,15 @@ class Ledger:
         elif one is not None:
             self.go_on(one, at, by_server, flags, payload)
 
+    def chain(self, now):
+        """For how long the last connections have followed each other without a second between them."""
+        first = now
+        for one in reversed(self.conversations):
+            if first - (one.opened + one.open_for(now)) > 1:
+                break
+            first = min(first, one.opened)
+        return now - first
+
     @staticmethod
     def go_on(one, at, by_server, flags, payload):
         end = "RST" if flags & RST else "FIN" if flags & FIN else None

@@ -12,7 +12,7 @@ from unittest import mock
 import check
 import checked
 from look import CLIENTS, GRACE, PATIENCE, by_packets, configuration, confirms
-from packets import ACK, FIN, RST, SYN, Capture, Ledger
+from packets import ACK, FIN, RST, SYN, Capture, Conversation, Ledger
 
 PAGE = """CONNECT: before anything is read
 
@@ -38,7 +38,7 @@ def row(**words):
 
 
 def seen(*packets, **words):
-    return {"lines": [], "longest": 0, "done": True, "code": None, "row": False, "lost": 0, "packets": packets, **words}
+    return {"lines": [], "longest": 0, "done": True, "code": None, "row": False, "took": 1, "chain": 1, "lost": 0, "packets": packets, **words}
 
 
 def packet(**words):
@@ -96,6 +96,9 @@ class Judgement(unittest.TestCase):
         self.assertIsNone(by_packets("leak", behind_reset))
         self.assertTrue(confirms("leak", behind_reset))
         self.assertIsNone(by_packets("leak", seen(packet(), lost=1)))
+        self.assertTrue(confirms("timeout", seen(packet(), took=60)), "it made its logins, and took much longer than it may")
+        self.assertFalse(confirms("timeout", seen(packet())))
+        self.assertTrue(confirms("hang", seen(packet(), took=60, chain=60)), "it tries again and again")
         waits = packet(held=None, server="never", said=0.1)
         self.assertFalse(by_packets("leak", seen({**waits, "open": 3.2})), "it met its own time-out")
         self.assertTrue(by_packets("leak", seen({**waits, "open": 6.0})))
@@ -132,6 +135,11 @@ class Packets(unittest.TestCase):
         first, second = self.ledger(*self.OPENED, (1.0, True, FIN, 0), (2.0, True, SYN, 0), (2.1, False, SYN | ACK, 0))
         self.assertEqual((first.client, second.opened, second.answered), (("FIN", 1.0), 2.0, True))
 
+    def test_connections_that_follow_each_other_are_a_chain(self):
+        ledger = Ledger(9)
+        ledger.conversations = [Conversation(5, opened, client=("FIN", opened + 3)) for opened in (0, 10, 13.5, 17)]
+        self.assertEqual([ledger.chain(20.5), ledger.chain(22)], [10.5, 0])
+
     def test_the_kernels_own_packets(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
             try:
@@ -153,7 +161,7 @@ class Packets(unittest.TestCase):
 
 class Document(unittest.TestCase):
     def test_counts_and_evidence_are_written(self):
-        rows = [check.judge(one) for one in (row(), row(fault="login-4060"), row(fault="login-18456"))]
+        rows = [check.judge(row(connections=5, faulted=1, **more)) for more in ({}, {"fault": "login-4060"}, {})]
         leak = check.judge(row(verdict="leak", seen=seen(packet(held=9.0), lines=["CLOSE-WAIT 1"], longest=9, first={"server FIN": 5})))
         entry = {"evidence": "It keeps\nit."}
         place = mock.Mock()
@@ -161,8 +169,9 @@ class Document(unittest.TestCase):
             here.__truediv__.return_value = place
             checked.write([*rows, leak], {("tsql", "strict")}, lambda _: entry, SimpleNamespace(work=Path(".")))
         (text,) = place.write_text.call_args.args
-        self.assertIn("4 trials of 5 logins each, 20 logins", text)
-        self.assertIn("1 faults, each with every end that it takes, 3 to 3 trials", text)
+        self.assertIn("4 trials with `--grace 2s --patience 8s`", text)
+        self.assertIn("1 faults, each with\nevery end that it takes, 3 to 3 trials", text)
+        self.assertIn("15 connections, 3 of them faulted", text)
         self.assertIn("| tsql | 1.0 | - | - | - | no such mode | - | - |", text)
         self.assertIn("3 clean, 1 leak", text)
         self.assertIn("- **tiberius, leak** (1): `login-18456`.\n  It keeps it.\n  Looked at 1", text)
