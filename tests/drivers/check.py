@@ -50,7 +50,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=1, help="trials of each, but for the catalogue's numbers (default: 1)")
     parser.add_argument("--minutes", type=float, default=10, help="begin nothing later than this, without --full (default: 10)")
     parser.add_argument("--seed", type=int, default=1, help="of the order, and of the clean trials that are looked at (default: 1)")
-    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 10, help="at once (default: the cores and 10 that wait)")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 14, help="at once (default: the cores and 14 that wait)")
     parser.add_argument("--only", default="*", metavar="'DRIVER FAULT'", help="a glob")
     parser.add_argument("--clean-share", type=float, default=0.05, help="of clean trials that are looked at too (default: 0.05)")
     parser.add_argument("--write", action="store_true", help="write CHECKED.md")
@@ -66,8 +66,8 @@ def faults(page):
     for block in re.split(r"\n\n", page):
         named = re.search(r"^  ([a-z]+(?:-[a-z0-9]+)*)(?:  \(.*\))?$", block, re.MULTILINE)
         if named and named[1] not in ("none", "slow"):
-            # A stall ends only when it has a time, well within the clients' own 3 s.
-            ends = ["for=200ms,end=%s" if "for=" in block else "end=%s"] if "end=close" in block and not is_number(named[1]) else []
+            # As the check names them. A stall ends only when it has a time, well within the clients' own 3 s.
+            ends = ["end=%s,for=200ms" if "for=" in block else "end=%s"] if "end=close" in block and not is_number(named[1]) else []
             yield named[1]
             # Closing is what a fault does anyway, but for a stall.
             yield from ("%s:%s" % (named[1], one % end) for one in ends for end in ("close", "hold", "reset")

@@ -49,7 +49,7 @@ class Grid(unittest.TestCase):
     def test_every_end_is_tried_and_a_number_of_the_catalogue_once(self):
         self.assertEqual(
             list(check.faults(PAGE))[:5],
-            ["connect-refuse", "connect-no-reply"] + ["connect-no-reply:for=200ms,end=" + end for end in ("close", "hold", "reset")],
+            ["connect-refuse", "connect-no-reply"] + ["connect-no-reply:end=%s,for=200ms" % end for end in ("close", "hold", "reset")],
         )
         grid, no_mode = check.trials(["tsql", "tiberius"], PAGE, 4)
         times = Counter(grid)
