@@ -54,12 +54,13 @@ fn server_ended(journal: &Journal) -> bool {
     journal.entries.iter().any(|entry| entry.by == Party::Server && matches!(entry.deed, Deed::Fin | Deed::Rst))
 }
 
-/// Whether the client can know that its login is over although the server keeps the connection: it was told what the login
-/// came to, nothing else, and that the answer ends there. Whoever was not waits, and is right to.
+/// Whether the client can know that its login is over although the server keeps the connection: it was told that it is
+/// refused, nothing else, and that the answer ends there. Whoever was not waits, and is right to; and a session that was
+/// accepted goes on.
 fn is_final(journal: &Journal) -> bool {
     const UNCLEAR: [&str; 6] =
         ["login-no-done", "login-short-done", "login-no-eom", "login-cut", "login-cut-packet", "login-error-then-ack"];
-    journal.login.is_some() && !struck_by(journal, &UNCLEAR)
+    matches!(journal.login, Some(LoginEnd::Refused { .. })) && !struck_by(journal, &UNCLEAR)
 }
 
 /// Whether a LOGINACK came although the journal's login was not accepted.

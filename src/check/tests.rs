@@ -340,18 +340,20 @@ fn a_socket_that_nobody_held_is_of_the_connection_of_its_time() {
 /// gone on without a LOGINACK.
 #[test]
 fn a_client_that_is_told_both_may_wait() {
-    let told = |fault: &str| {
+    let refused = LoginEnd::Refused { number: 18456, state: 1 };
+    let told = |fault: &str, login| {
         let ends = ["198.18.0.1:40000", "198.18.0.2:1433"].map(|end| end.parse().unwrap());
         let mut journal = Journal::new(1, ends[0], ends[1], at(50));
         journal.faults = vec![fault.to_owned()];
-        (journal.login, journal.over) = (Some(LoginEnd::Refused { number: 18456, state: 1 }), Some(at(60)));
+        (journal.login, journal.over) = (Some(login), Some(at(60)));
         let asked = Deed::Message { kind: MessageKind::SqlBatch, length: 30, text: String::new() };
         journal.entries = vec![Line { at: at(70), by: Party::Client, deed: asked }];
         let told = Told::of(&journal);
         (told.over, told.took_refusal_for_login)
     };
-    assert_eq!(told("login-18456"), (Some(at(60)), true));
-    assert_eq!(told("login-error-then-ack"), (None, false));
+    assert_eq!(told("login-18456", refused), (Some(at(60)), true));
+    assert_eq!(told("login-error-then-ack", refused), (None, false));
+    assert_eq!(told("session-end", LoginEnd::Accepted), (None, false), "the server keeps the session");
 }
 
 #[test]
@@ -377,6 +379,8 @@ fn growth_and_spinning_need_evidence() {
     assert_eq!(seen(&spins), [Symptom::Spin]);
     spins.process.busy = vec![(at(120), at(700))];
     assert_eq!(seen(&spins), [], "too short");
+    (spins.testimony.told[0].over, spins.process.busy) = (None, vec![(at(120), at(2500))]);
+    assert_eq!(seen(&spins), [], "a handshake on a busy machine");
 }
 
 #[test]
