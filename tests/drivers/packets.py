@@ -26,6 +26,8 @@ class Conversation:
     said: float | None = None
     server: tuple | None = None
     client: tuple | None = None
+    # Whether the server reset it, at once or behind its FIN: as its kernel does when something still comes.
+    reset: bool = False
 
     @property
     def first(self):
@@ -36,7 +38,7 @@ class Conversation:
     @property
     def silent(self):
         """Whether packets cannot tell when the client let go: none is sent for a socket that nobody answered or that was reset."""
-        return not self.answered or self.client is None and self.server is not None and self.server[0] == "RST"
+        return not self.answered or self.client is None and self.reset
 
     def open_for(self, now):
         """How long the client had it, as far as packets can tell."""
@@ -96,6 +98,7 @@ class Ledger:
             one.answered |= bool(flags & SYN)
             one.said = at if payload > 0 else one.said
             one.server = one.server or (end and (end, at))
+            one.reset |= end == "RST" and one.client is None
         else:
             one.client = one.client or (end and (end, at))
 

@@ -128,6 +128,9 @@ class Packets(unittest.TestCase):
     def test_nothing_is_said_behind_a_reset_or_before_an_answer(self):
         (one,) = self.ledger(*self.OPENED, (1.0, False, RST, 0))
         self.assertEqual((one.first, one.silent), ("server RST", True))
+        # Something came from the client behind the server's FIN.
+        (one,) = self.ledger(*self.OPENED, (1.0, False, FIN | ACK, 0), (1.2, True, ACK, 30), (1.2, False, RST, 0))
+        self.assertEqual((one.first, one.silent), ("server FIN", True))
         (one,) = self.ledger((0.0, True, SYN, 0), (1.0, True, SYN, 0))
         self.assertTrue(one.silent)
 
