@@ -9,7 +9,8 @@
 `run.py --work DIR --install` puts the drivers there. A verdict is `clean`, `not-reached` or `undecided` (each login of the
 FreeTDS programs is a process that ends), or it stands in `check_expected.toml` with its evidence. Whatever is reported, and
 a share of what is clean, is looked into at once: the same client against `closewait serve` on loopback, seen by `ss` and by
-a packet capture; what they do not confirm is a false alarm of closewait. Exit code 0: all passed; 1: something failed.
+a packet capture (its socket needs root); what they do not confirm is a false alarm of closewait. Exit code 0: all passed;
+1: something failed.
 
 The choice not taken: believing the expectations alone. A verdict that is expected may be wrong too.
 """

@@ -166,14 +166,14 @@ class Document(unittest.TestCase):
     def test_counts_and_evidence_are_written(self):
         rows = [check.judge(row(connections=5, faulted=1, **more)) for more in ({}, {"fault": "login-4060"}, {})]
         leak = check.judge(row(verdict="leak", seen=seen(packet(held=9.0), lines=["CLOSE-WAIT 1"], longest=9, first={"server FIN": 5})))
-        entry = {"evidence": "It keeps\nit."}
+        entry = {"kind": ["leak"], "evidence": "It keeps\nit."}
         place = mock.Mock()
         with mock.patch.object(checked, "version", lambda *_: "1.0"), mock.patch.object(checked, "HERE", mock.MagicMock()) as here:
             here.__truediv__.return_value = place
             checked.write([*rows, leak], {("tsql", "strict")}, lambda _: entry, SimpleNamespace(work=Path(".")))
         (text,) = place.write_text.call_args.args
         self.assertIn("4 trials with `--grace 2s --patience 8s`", text)
-        self.assertIn("1 faults, each with\nevery end that it takes, 3 to 3 trials", text)
+        self.assertIn("1 faults,\ncounted with each end that they take, 3 to 3 trials", text)
         self.assertIn("15 connections, 3 of them faulted", text)
         self.assertIn("| tsql | 1.0 | - | - | - | no such mode | - | - |", text)
         self.assertIn("3 clean, 1 leak", text)
