@@ -41,11 +41,10 @@ impl Told {
             opened: journal.opened,
             faulted: !journal.faults.is_empty(),
             login: journal.login,
-            // Who was not told what the login came to, and that the answer ends there, waits, and is right to.
-            over: journal.over.filter(|_| server_ended(journal) || journal.login.is_some() && journal.whole),
+            over: journal.over.filter(|_| server_ended(journal) || is_final(journal)),
             closed_first: journal.closed_first,
             continued_in_clear: continued_in_clear(journal),
-            took_refusal_for_login: !accepted && asked_something(journal),
+            took_refusal_for_login: !accepted && !was_acknowledged(journal) && asked_something(journal),
         }
     }
 }
@@ -53,6 +52,18 @@ impl Told {
 /// Whether the server has ended its direction.
 fn server_ended(journal: &Journal) -> bool {
     journal.entries.iter().any(|entry| entry.by == Party::Server && matches!(entry.deed, Deed::Fin | Deed::Rst))
+}
+
+/// Whether the client can know that its login is over although the server keeps the connection: it was told that it is
+/// refused, nothing else, and that the answer ends there. Whoever was not waits, and is right to; and a session that was
+/// accepted goes on.
+fn is_final(journal: &Journal) -> bool {
+    matches!(journal.login, Some(LoginEnd::Refused { .. })) && journal.whole && !was_acknowledged(journal)
+}
+
+/// Whether a LOGINACK came although the journal's login was not accepted.
+fn was_acknowledged(journal: &Journal) -> bool {
+    journal.faults.iter().any(|fault| ["login-error-then-ack", "login-route"].contains(&fault.as_str()))
 }
 
 /// Whether the client asked for encryption in PRELOGIN, and went on to log in without.
@@ -173,7 +184,8 @@ impl Testimony {
             // A look that shows a connection may have begun before it was opened. But whose ends are used again, that one
             // is held by nobody any more.
             let last = next == NEVER;
-            let track = tracks.take(&ends, |it| last || it.seen < next && it.gone.is_some_and(|gone| gone <= next));
+            let let_go = |it: &Track| it.holder.is_none() || it.gone.is_some_and(|gone| gone <= next);
+            let track = tracks.take(&ends, |it| last || it.seen < next && let_go(it));
             let told = told.take(&ends, |it| it.opened >= entry.opened && it.opened < next.after(ACCEPTED_WITHIN));
             connections.push(self.join(Some(entry), track, told));
         }
@@ -195,7 +207,7 @@ impl Testimony {
             .or(told.map(|it| (it.client, it.server)))
             .or(track.map(|it| (it.client, it.server)))
             .expect("a connection has a witness");
-        let opened = [entry.map(|it| it.opened), told.map(|it| it.opened), track.map(|it| it.seen)];
+        let seen = earlier(told.map(|it| it.opened), track.map(|it| it.seen));
         let server_end = entry.and_then(|it| earlier(it.server_fin, it.server_rst));
         let said = told.and_then(|it| it.over);
         let over = match (said, server_end) {
@@ -208,7 +220,7 @@ impl Testimony {
         Connection {
             client,
             server,
-            opened: opened.into_iter().flatten().min().expect("a connection has a witness"),
+            opened: entry.map(|it| it.opened).or(seen).expect("a connection has a witness"),
             faulted: told.map_or(self.listener_fault, |it| it.faulted),
             login: told.and_then(|it| it.login),
             over,

@@ -32,7 +32,7 @@ pub(super) fn seen(judged: &[Judged], processes: &[Process], course: &Course, li
         Symptom::DescriptorsGrow,
         processes.iter().enumerate().find_map(|(place, it)| grows(place, it, judged, limits)),
     );
-    add(Symptom::Spin, processes.iter().enumerate().find_map(|(place, it)| spins(place, it, judged, course)));
+    add(Symptom::Spin, processes.iter().enumerate().find_map(|(place, it)| spins(place, it, judged, course, limits)));
     add(
         Symptom::ContinuedInClear,
         counted(judged, |it| it.connection.continued_in_clear, "asked for encryption and logged in without"),
@@ -89,12 +89,14 @@ fn at(process: &Process, instant: Monotonic) -> Option<&BTreeMap<String, u32>> {
     process.descriptors.iter().take_while(|(from, _)| *from <= instant).last().map(|(_, counts)| counts)
 }
 
-/// Whether a thread wanted a processor all the time while a connection was dead, and did not before.
-fn spins(place: usize, process: &Process, judged: &[Judged], course: &Course) -> Option<String> {
+/// Whether a thread wanted a processor all the time while a connection was dead, and did not before. One that the server has
+/// not ended is dead when nothing has come of it for the grace: until then a busy machine may be slow at a handshake.
+fn spins(place: usize, process: &Process, judged: &[Judged], course: &Course, limits: &Limits) -> Option<String> {
     for it in
         judged.iter().filter(|it| it.connection.faulted && it.connection.holder.is_some_and(|(of, _)| of == place))
     {
-        let dead = it.connection.over.unwrap_or(it.connection.opened);
+        let begun = it.connection.over.unwrap_or(it.connection.opened);
+        let dead = it.connection.over.unwrap_or(begun.after(limits.grace));
         let until = it.connection.closed.unwrap_or(course.now);
         // A busy machine breaks the span of a thread that is busy all along: one that was so just before is no evidence.
         let was = |(from, to): &(Monotonic, Monotonic)| from.after(BEFORE) < dead && to.after(SPINS) >= dead;
@@ -103,7 +105,7 @@ fn spins(place: usize, process: &Process, judged: &[Judged], course: &Course) ->
         }
         for (from, to) in &process.busy {
             let span = (*to).min(until).since((*from).max(dead));
-            if span >= SPINS && from.after(BEFORE) >= dead {
+            if span >= SPINS && from.after(BEFORE) >= begun {
                 let port = it.connection.client.port();
                 let seconds = span.as_secs_f64();
                 return Some(format!(

@@ -10,7 +10,7 @@ use super::track::{Process, Stray, Track};
 use crate::capture::Entry;
 use crate::record::{CheckVerdict, EndedBy, Symptom, TcpState};
 use crate::units::Monotonic;
-use crate::wire::LoginEnd;
+use crate::wire::{Deed, Entry as Line, Journal, LoginEnd, MessageKind, Party};
 
 const PID: u32 = 7;
 
@@ -329,6 +329,42 @@ fn a_look_that_began_before_a_port_was_used_again_is_of_the_later_one() {
     assert_eq!(leaked, [false, false]);
 }
 
+/// Of 3977 connections of another that was routed so, one was said to have been open for a minute: a look had shown its port
+/// held by nobody, in an earlier connection's last state.
+#[test]
+fn a_socket_that_nobody_held_is_of_the_connection_of_its_time() {
+    let mut case = Case::new(None, 20_000).with(50, None, Some(110), Some(110)).with(15_000, None, Some(15_020), None);
+    let first = case.testimony.told[0].client;
+    case.testimony.told[1].client = first;
+    case.testimony.packets.as_mut().unwrap()[1].client = first;
+    case.testimony.tracks.remove(1);
+    let track = &mut case.testimony.tracks[0];
+    (track.seen, track.holder, track.gone) = (at(90), None, None);
+    let case = case.with(19_000, None, Some(19_020), Some(19_020));
+    assert_eq!(case.judged().connections[1].connection.opened, at(15_000));
+    assert_eq!(case.judged().verdict, CheckVerdict::Clean);
+}
+
+/// Who met ERROR and LOGINACK in one answer, took it for a login, and waited for its own time-out was said to leak, and to have
+/// gone on without a LOGINACK.
+#[test]
+fn a_client_that_is_told_both_may_wait() {
+    let refused = LoginEnd::Refused { number: 18456, state: 1 };
+    let told = |fault: &str, login| {
+        let ends = ["198.18.0.1:40000", "198.18.0.2:1433"].map(|end| end.parse().unwrap());
+        let mut journal = Journal::new(1, ends[0], ends[1], at(50));
+        journal.faults = vec![fault.to_owned()];
+        (journal.login, journal.over) = (Some(login), Some(at(60)));
+        let asked = Deed::Message { kind: MessageKind::SqlBatch, length: 30, text: String::new() };
+        journal.entries = vec![Line { at: at(70), by: Party::Client, deed: asked }];
+        let told = Told::of(&journal);
+        (told.over, told.took_refusal_for_login)
+    };
+    assert_eq!(told("login-18456", refused), (Some(at(60)), true));
+    assert_eq!(told("login-error-then-ack", refused), (None, false));
+    assert_eq!(told("session-end", LoginEnd::Accepted), (None, false), "the server keeps the session");
+}
+
 #[test]
 fn growth_and_spinning_need_evidence() {
     let counts = |n: u32| [("anon_inode:[eventfd]".to_owned(), n), ("file".to_owned(), 20)].into();
@@ -352,6 +388,10 @@ fn growth_and_spinning_need_evidence() {
     assert_eq!(seen(&spins), [Symptom::Spin]);
     spins.process.busy = vec![(at(120), at(700))];
     assert_eq!(seen(&spins), [], "too short");
+    let over = spins.testimony.told[0].over;
+    (spins.testimony.told[0].over, spins.process.busy) = (None, vec![(at(120), at(2500))]);
+    assert_eq!(seen(&spins), [], "a handshake on a busy machine");
+    spins.testimony.told[0].over = over;
     spins.testimony.packets.as_mut().unwrap().truncate(1);
     spins.testimony.tracks.truncate(1);
     spins.testimony.told.truncate(1);
@@ -366,7 +406,7 @@ fn growth_and_spinning_need_evidence() {
 fn witnesses_that_contradict_each_other_are_told() {
     let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(1000), Some(1000));
     assert_eq!(case.testimony.disagreements(&case.testimony.connections(), 0), [""; 0]);
-    case.testimony.told[0].closed_first = Some(crate::wire::Party::Client);
+    case.testimony.told[0].closed_first = Some(Party::Client);
     let told = case.testimony.disagreements(&case.testimony.connections(), 3).join("\n");
     assert!(
         told.contains("3 packets were lost") && told.contains("the packets show that the server closed first"),

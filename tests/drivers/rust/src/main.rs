@@ -1,8 +1,8 @@
 //! One login with a Rust driver, `SELECT 1`, and one line of JSON about how it went.
 //!
 //! `closewait-drivers tiberius|mssql-client`; everything else comes from the environment, as for every client of the
-//! suite (see `tests/drivers/run.py`). With LINGER=SECONDS, as `check.py` starts it, three logins one after another, each
-//! with its line, and then it stays alive for so long.
+//! suite (see `tests/drivers/run.py`). With LOGINS and LINGER, as `check.py` starts it, so many logins one after another,
+//! each with its line, and then it stays alive for so many seconds.
 
 mod mssql;
 mod settings;
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         }
     };
     let linger: Option<f64> = std::env::var("LINGER").ok().and_then(|seconds| seconds.parse().ok());
-    for _ in 0..if linger.is_some() { 3 } else { 1 } {
+    let logins = std::env::var("LOGINS").ok().and_then(|many| many.parse().ok()).unwrap_or(1);
+    for _ in 0..logins {
         let started = now();
         let answer = Settings::read().and_then(|settings| match driver.as_str() {
             "tiberius" => Ok(runtime.block_on(tib::select_one(&settings))),
