@@ -87,6 +87,11 @@ impl Files<'_> {
         files.into_iter().try_for_each(has_a_place)
     }
 
+    /// Writes the JSON document alone, if that was asked for.
+    pub(super) fn write_json(self, json: &str) -> Result<(), Failure> {
+        self.json.map_or(Ok(()), |path| write_or_print(path, json))
+    }
+
     /// Writes each document to its file, if that was asked for; Markdown to $GITHUB_STEP_SUMMARY as well.
     pub(super) fn write(self, json: &str, junit: &str, markdown: &str) -> Result<(), Failure> {
         for (path, document) in [(self.json, json), (self.junit, junit), (self.markdown, markdown)] {

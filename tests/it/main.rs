@@ -5,6 +5,7 @@
 mod bad_input;
 mod check;
 mod check_bad;
+mod doctor;
 mod garbage;
 mod harness;
 mod holds;
