@@ -24,13 +24,15 @@
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
-//! | [`report`] | a run or a check to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`doctor`] | limits and walls as values, and which one a leak meets first | a setting that it changes |
+//! | [`report`] | a run, a check or a doctor's findings to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod doctor;
 pub mod fault;
 pub mod host;
 pub mod load;

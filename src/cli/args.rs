@@ -21,6 +21,7 @@ Examples:
   closewait run --close leaky --attempts 500 --target 127.0.0.1:1433 --user sa --password-env PW
   closewait check -- python3 app.py         your own program: does it close when its login is refused?
   closewait serve --listen 127.0.0.1:1433   a SQL Server that refuses every login with 18456
+  closewait doctor                          this machine's limits, and which one a leak meets first
   closewait report closewait-results/...    a kept result again
 
 Exit codes:
@@ -56,6 +57,8 @@ pub(super) enum Command {
     Check(Box<super::check::Args>),
     /// Be a SQL Server stand-in, until a signal
     Serve(Box<ServeArgs>),
+    /// Look at this machine's limits: where they stand, and which one a leak meets first
+    Doctor(super::doctor::DoctorArgs),
     /// Render a kept result again, also one of a run that was killed
     Report(ReportArgs),
     /// List the scenarios that ship with it, or print one

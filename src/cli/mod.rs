@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod doctor;
 mod exit;
 mod failure;
 mod faults;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, diagnostics),
         Command::Check(args) => check::check(*args, diagnostics),
         Command::Serve(args) => serve::serve(*args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Report(args) => report::report(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Schema(args) => schema::schema(&args),

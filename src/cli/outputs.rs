@@ -64,15 +64,7 @@ impl OutputArgs {
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             append(Path::new(&path), markdown)?;
         }
-        if self.quiet {
-            return Ok(());
-        }
-        // Stdout may belong to the JSON document.
-        if self.json.as_deref() == Some(Path::new("-")) {
-            say(&report(Style::of(&std::io::stderr())));
-            return Ok(());
-        }
-        print(&report(Style::of(&std::io::stdout())))
+        show(self.quiet, self.json.as_deref(), report)
     }
 
     /// Writes everything that was asked for of a comparison.
@@ -94,6 +86,44 @@ impl OutputArgs {
         };
         self.write(&documents, |style| report::terminal(run, summary, dir, style))
     }
+}
+
+/// Where the result of a command goes that has one document: JSON.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Results")]
+pub(super) struct JsonArgs {
+    /// Write the result as JSON (its schema: `closewait schema`); `-` is stdout, and then nothing else goes there
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// No report: only errors, and what was asked for
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+impl JsonArgs {
+    /// Refuses what cannot be written, before anything is done for it.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.json.as_deref().map_or(Ok(()), has_a_place)
+    }
+
+    /// Writes the document if that was asked for, and the report last.
+    pub(super) fn write(&self, json: &str, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+        self.json.as_deref().map_or(Ok(()), |path| write_or_print(path, json))?;
+        show(self.quiet, self.json.as_deref(), report)
+    }
+}
+
+/// The report for a person: on stdout, unless that belongs to the JSON document.
+fn show(quiet: bool, json: Option<&Path>, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+    if quiet {
+        return Ok(());
+    }
+    if json == Some(Path::new("-")) {
+        say(&report(Style::of(&std::io::stderr())));
+        return Ok(());
+    }
+    print(&report(Style::of(&std::io::stdout())))
 }
 
 /// What cannot happen to a document of ours.

@@ -1,12 +1,14 @@
 //! The vocabulary: what a run saw, as plain data that serde can write and read.
 //!
 //! A run is one stream of [`Event`]s; a [`Run`] is that stream folded, and a [`Summary`] is the document that a `Run`
-//! becomes. A [`Check`] is the document of somebody else's program under test. Nothing here measures, opens, or decides.
+//! becomes. A [`Check`] is the document of somebody else's program under test, a [`Doctor`] that of a machine's limits.
+//! Nothing here measures, opens, or decides.
 
 mod arm_run;
 mod check;
 mod comparison;
 mod counts;
+mod doctor;
 mod event;
 mod latency;
 mod outcome;
@@ -23,6 +25,10 @@ pub use check::{
 };
 pub use comparison::{ArmComparison, Change, Comparison, ComparisonRow, Scale};
 pub use counts::{Counts, Named};
+pub use doctor::{
+    CloseWaitHolder, Destination, Doctor, DoctorFinding, Leak, NamespacesFound, Place, PortsUse, ProcessFound, Scope,
+    Setting, TargetFound, Wall, WallMet, WallUnit,
+};
 pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
 pub use outcome::Outcome;

@@ -210,6 +210,15 @@ pub(super) fn with_unit(text: &str, unit: &str) -> String {
     if text == "·" || text.ends_with('s') { text.to_owned() } else { format!("{text} {unit}") }
 }
 
+/// `one`, `one and two`, `one, two and three`.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 fn per_second(rate: f64) -> String {
     if rate < 100.0 { format!("{rate:.1} /s") } else { format!("{} /s", Count(rate.round() as u64)) }
 }

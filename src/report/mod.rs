@@ -3,10 +3,12 @@
 //! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
 //! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
 //! order, and a caller names the one it wants. A [`Check`](crate::record::Check) has the same four formats, each named
-//! `check_` and the format.
+//! `check_` and the format; a [`Doctor`](crate::record::Doctor) has two, `doctor_json` and
+//! `doctor_terminal`.
 
 mod check;
 mod comparison;
+mod doctor;
 mod error;
 mod events;
 mod figures;
@@ -23,6 +25,7 @@ mod terminal;
 
 pub use check::{check_json, check_junit, check_markdown, check_terminal};
 pub use comparison::{comparison_json, comparison_junit, comparison_markdown, comparison_terminal};
+pub use doctor::{doctor_json, doctor_terminal};
 pub use error::ReportError;
 pub use json::json;
 pub use junit::junit;

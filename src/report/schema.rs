@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
-use crate::record::{Check, Comparison, Event, Summary};
+use crate::record::{Check, Comparison, Doctor, Event, Summary};
 
-/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` (what `closewait check --json` writes), `comparison`
-/// (`closewait report --compare --json`) or `events` (one line of `events.jsonl`); none for another name.
+/// The JSON Schema of the document of that name, as `--json` writes it, or of one line of `events.jsonl` (`events`); none for
+/// another name.
 #[must_use]
 pub fn schema(name: &str) -> Option<Value> {
     match name {
         "summary" => Some(schemars::schema_for!(Summary).to_value()),
         "check" => Some(schemars::schema_for!(Check).to_value()),
         "comparison" => Some(schemars::schema_for!(Comparison).to_value()),
+        "doctor" => Some(schemars::schema_for!(Doctor).to_value()),
         "events" => Some(schemars::schema_for!(Event).to_value()),
         _ => None,
     }
@@ -21,7 +22,7 @@ pub fn schema(name: &str) -> Option<Value> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{check, fixture};
+    use super::super::{check, doctor, fixture};
     use super::*;
 
     #[test]
@@ -43,6 +44,19 @@ mod tests {
             let mut document: Value = serde_json::from_str(&text).unwrap();
             schema.validate(&document).unwrap();
             document["faults"][0]["verdict"] = "fine".into();
+            assert!(!schema.is_valid(&document), "a schema that takes anything proves nothing");
+        }
+    }
+
+    #[test]
+    fn every_doctor_obeys_its_schema() {
+        let schema = jsonschema::validator_for(&schema("doctor").unwrap()).unwrap();
+        for document in doctor::fixture::all() {
+            let text = doctor::doctor_json(&document).unwrap();
+            assert_eq!(serde_json::from_str::<Doctor>(&text).unwrap(), document);
+            let mut document: Value = serde_json::from_str(&text).unwrap();
+            schema.validate(&document).unwrap();
+            document["walls"][0]["unit"] = "parsecs".into();
             assert!(!schema.is_valid(&document), "a schema that takes anything proves nothing");
         }
     }

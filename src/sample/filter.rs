@@ -3,7 +3,7 @@
 //! The choice not taken: ports alone. Where the harness has no namespace of its own, another program may use the same
 //! port number on another address, and its sockets must not show.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::record::Side;
 
@@ -11,7 +11,8 @@ use crate::record::Side;
 ///
 /// The client's are those whose remote address and port are the target's. The server's are those whose local port is
 /// the target's and whose local address is the target's or, as a listener's may be, unspecified. Addresses are compared
-/// as they are on the wire: `::ffff:192.0.2.1` is `192.0.2.1`. A target of an unspecified address means every address.
+/// as they are on the wire: `::ffff:192.0.2.1` is `192.0.2.1`. A target of an unspecified address means every address,
+/// one of port 0 every port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filter {
     side: Side,
@@ -23,6 +24,12 @@ impl Filter {
     #[must_use]
     pub fn new(side: Side, target: SocketAddr) -> Self {
         Self { side, target: on_the_wire(target.ip(), target.port()) }
+    }
+
+    /// Every TCP socket of the namespace, listeners included.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self { side: Side::Client, target: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0) }
     }
 
     /// Which side it lets through.
@@ -44,7 +51,13 @@ impl Filter {
             Side::Client => remote,
             Side::Server => local,
         };
-        own.port() == self.target.port() && (self.any_address() || self.addresses().any(|ip| ip == own.ip()))
+        (self.any_port() || own.port() == self.target.port())
+            && (self.any_address() || self.addresses().any(|ip| ip == own.ip()))
+    }
+
+    /// Whether the port does not matter.
+    pub(super) const fn any_port(&self) -> bool {
+        self.target.port() == 0
     }
 
     /// Whether the address does not matter.
@@ -57,7 +70,7 @@ impl Filter {
 
     /// The addresses that count: the target's own and, on the server's side, those of listeners that serve it.
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        const ANY_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        const ANY_V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         const ANY_V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
         let listeners: &[IpAddr] = match (self.side, self.target.is_ipv4()) {
             (Side::Client, _) => &[],
@@ -105,9 +118,12 @@ mod tests {
             (server, "[fd00::2]:1433", "[::]:1433", "[::]:0", true),
             (server, "[fd00::2]:1433", "0.0.0.0:1433", "0.0.0.0:0", false),
             (server, "[::]:1433", "10.0.0.3:1433", "10.0.0.1:40000", true),
+            (client, "10.0.0.2:0", "10.0.0.1:40000", "10.0.0.2:7", true),
+            (client, "10.0.0.2:0", "10.0.0.1:40000", "10.0.0.3:7", false),
         ] {
             let filter = Filter::new(side, at(target));
             assert_eq!(filter.lets_through(at(local), at(remote)), counts, "{side:?} {target}: {local} {remote}");
+            assert!(Filter::everything().lets_through(at(local), at(remote)));
         }
     }
 }

@@ -5,16 +5,20 @@
 //! The one clock that the program reads lives here as well ([`Monotonic`]), so that every other room takes time as a
 //! value.
 
+mod bytes;
 mod clock;
 mod count;
 mod host_port;
+mod lasting;
 mod ports;
 mod rate;
 mod span;
 
+pub use bytes::Bytes;
 pub use clock::Monotonic;
 pub use count::Count;
 pub use host_port::HostPort;
+pub use lasting::Lasting;
 pub use ports::PortRange;
 pub use rate::Rate;
 pub use span::Span;

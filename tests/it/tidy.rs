@@ -31,12 +31,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("check", &["run", "host", "sandbox", "sample", "capture", "server", "fault", "wire", "record", "units"]),
+    ("doctor", &["sample", "sandbox", "verdict", "record", "units"]),
     ("report", &["record", "verdict", "units"]),
     (
         "cli",
         &[
-            "report", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client", "load",
-            "record", "units",
+            "report", "doctor", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client",
+            "load", "record", "units",
         ],
     ),
 ];

@@ -93,7 +93,8 @@ fn condition(code: u8, address: Option<IpAddr>, port: u16, beyond: u16) -> Vec<u
     let mut op = vec![code, length];
     op.extend_from_slice(&(u16::from(length) + beyond).to_ne_bytes());
     op.extend_from_slice(&[family, 8 * bytes, 0, 0]);
-    op.extend_from_slice(&i32::from(port).to_ne_bytes());
+    // The kernel's own word for every port is -1.
+    op.extend_from_slice(&(if port == 0 { -1 } else { i32::from(port) }).to_ne_bytes());
     op.extend_from_slice(&octets);
     op
 }
