@@ -8,6 +8,7 @@ mod check;
 mod counts;
 mod event;
 mod latency;
+mod ledger;
 mod outcome;
 mod run;
 mod sample;
@@ -22,6 +23,7 @@ pub use check::{
 pub use counts::{Counts, Named};
 pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
+pub use ledger::{ClosedFirst, Gauge, LedgerInterval};
 pub use outcome::Outcome;
 pub use run::Run;
 pub use sample::{Counters, Sample, Side, SideSample, Table, TableReason};
