@@ -71,7 +71,7 @@ fn connect() {
 
 /// The ledger as a run has it, until its standard input ends; prints CPU nanoseconds and what it noted.
 fn keep() {
-    let mut tap = Tap::open().expect("a packet socket");
+    let mut tap = Tap::towards(server()).expect("a packet socket");
     let mut ledger = FoldedLedger::new(server());
     println!("ready");
     let waiter = std::thread::spawn(|| std::io::stdin().read(&mut [0]));
@@ -79,7 +79,7 @@ fn keep() {
     let mut next = Monotonic::now().after(Duration::from_secs(1));
     loop {
         let last = waiter.is_finished();
-        segments += tap.read(&mut |segment| ledger.note(&segment)).expect("packets");
+        segments += tap.read(&mut |segment| ledger.note(&segment));
         if last || next.remaining().is_zero() {
             let interval = ledger.take();
             // What a run does with it once a second.

@@ -10,6 +10,7 @@ mod error;
 mod filter;
 mod folded;
 mod ledger;
+mod ring;
 mod segment;
 mod stamp;
 mod steps;
