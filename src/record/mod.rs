@@ -30,8 +30,8 @@ pub use sample::{Counters, Sample, Side, SideSample, Table, TableReason};
 pub use series::{Drawn, Series};
 pub use state::TcpState;
 pub use summary::{
-    ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LoadSummary, PhaseSummary, PortRangeSummary,
-    PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
+    ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LedgerSummary, LoadSummary, PhaseSummary,
+    PortRangeSummary, PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
 };
 
 /// Declares a closed enum whose variants have fixed names in every document.

@@ -14,6 +14,7 @@ pub fn markdown(run: &Run, summary: &Summary) -> String {
     page.figures(&summary.arms);
     page.sockets(&summary.arms);
     page.latency(&summary.arms);
+    page.ledgers(&summary.arms);
     page.expectations(summary);
     page.findings(summary);
     page.foot(run, summary);
@@ -74,6 +75,16 @@ impl Page {
             seen.map(move |(arm, figures)| phase_row(phase, arm, figures))
         });
         self.table(&names, cells);
+    }
+
+    fn ledgers(&mut self, arms: &[ArmSummary]) {
+        let rows = figures::ledgers(arms);
+        for (arm, text) in &rows {
+            self.line(format_args!("- {}, from the wire: {}", escaped(arm), escaped(text)));
+        }
+        if !rows.is_empty() {
+            self.line(format_args!(""));
+        }
     }
 
     fn expectations(&mut self, summary: &Summary) {

@@ -23,6 +23,7 @@ pub fn terminal(run: &Run, summary: &Summary, results: Option<&Path>, style: Sty
     let mut lines = vec![head(run, summary, style), String::new()];
     lines.extend(arms::tables(&summary.arms, style));
     lines.extend(chart::over_time(&run.arms, style));
+    lines.extend(section("connections, from the wire", style, ledgers(summary, style)));
     lines.extend(section("findings", style, summary.findings.iter().flat_map(|finding| told(finding, style))));
     lines.extend(section("expectations", style, expectations(summary, style)));
     lines.extend(section(
@@ -56,6 +57,12 @@ fn section(name: &str, style: Style, lines: impl IntoIterator<Item = String>) ->
     section.extend(lines);
     section.push(String::new());
     section
+}
+
+fn ledgers(summary: &Summary, style: Style) -> Vec<String> {
+    let rows = figures::ledgers(&summary.arms);
+    let line = |(arm, text): &(&str, String)| wrapped(&format!("{}: {text}", text::printable(arm)), " ", style.width());
+    rows.iter().flat_map(line).collect()
 }
 
 fn told(finding: &Finding, style: Style) -> Vec<String> {
