@@ -11,21 +11,12 @@ pub enum Error {
     /// The kernel has no socket filters, or refuses this one.
     #[error("attach the filter for opening and closing segments")]
     Filter(#[source] io::Error),
-    /// The socket could not be given its room or its time stamps.
-    #[error("set the packet socket's {option}")]
-    Option {
-        /// What was to be set.
-        option: &'static str,
-        /// Why it was not.
-        #[source]
-        source: io::Error,
-    },
+    /// The kernel has no ring for packets, or no memory for it.
+    #[error("set up the ring of packets")]
+    Ring(#[source] io::Error),
     /// The socket could not be tied to the interfaces.
     #[error("listen on every interface of the network namespace")]
     Bind(#[source] io::Error),
-    /// A packet could not be received.
-    #[error("read the packets that the kernel holds")]
-    Read(#[source] io::Error),
     /// The kernel does not say how much it dropped.
     #[error("read how many packets the kernel dropped")]
     Statistics(#[source] io::Error),

@@ -2,8 +2,11 @@
 //!
 //! The choice not taken: eBPF, which needs more rights than `CAP_NET_RAW` and a loader.
 
+use std::net::{IpAddr, SocketAddr};
+
 use libc::{
-    BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_LDX, BPF_MSH,
+    BPF_RET, BPF_W,
 };
 use socket2::SockFilter;
 
@@ -16,7 +19,7 @@ pub(super) const SNAP: usize = 128;
 const PACKET_OUTGOING: u32 = 4;
 
 /// One instruction: its code, how far to jump when its test holds and when not, its operand.
-type Instruction = (u16, u8, u8, u32);
+pub(super) type Instruction = (u16, u8, u8, u32);
 
 const fn instruction(code: u32, yes: u8, no: u8, operand: u32) -> Instruction {
     (code as u16, yes, no, operand)
@@ -35,6 +38,11 @@ const fn known(what: libc::c_int) -> Instruction {
     instruction(BPF_LD | BPF_H | BPF_ABS, 0, 0, (libc::SKF_AD_OFF + what) as u32)
 }
 
+/// Half a word of TCP's header, behind an IPv4 header whose length is known.
+const fn half_of_tcp(at: usize) -> Instruction {
+    instruction(BPF_LD | BPF_H | BPF_IND, 0, 0, at as u32)
+}
+
 const fn equals(operand: u32, yes: u8, no: u8) -> Instruction {
     instruction(BPF_JMP | BPF_JEQ | BPF_K, yes, no, operand)
 }
@@ -43,35 +51,94 @@ const fn any_of(operand: u32, yes: u8, no: u8) -> Instruction {
     instruction(BPF_JMP | BPF_JSET | BPF_K, yes, no, operand)
 }
 
-/// The program; it sees a packet from its network header on, as a `SOCK_DGRAM` socket does.
-const PROGRAM: [Instruction; 20] = [
-    // Loopback shows every packet twice, on its way out and on its way in; elsewhere each copy is the only one.
-    /*  0 */
-    known(libc::SKF_AD_HATYPE),
-    /*  1 */ equals(libc::ARPHRD_LOOPBACK as u32, 0, 2),
-    /*  2 */ known(libc::SKF_AD_PKTTYPE),
-    /*  3 */ equals(PACKET_OUTGOING, 15, 0),
-    /*  4 */ known(libc::SKF_AD_PROTOCOL),
-    /*  5 */ equals(libc::ETH_P_IP as u32, 0, 7),
-    /*  6 */ byte(9),
-    /*  7 */ equals(TCP as u32, 0, 11),
-    /*  8 */ half(FRAGMENT_AT),
-    /*  9 */ any_of(FRAGMENT as u32, 9, 0),
-    /* 10 */ instruction(BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0),
-    /* 11 */ instruction(BPF_LD | BPF_B | BPF_IND, 0, 0, FLAGS_AT as u32),
-    /* 12 */ instruction(BPF_JMP | BPF_JA, 0, 0, 4),
-    /* 13 */ equals(libc::ETH_P_IPV6 as u32, 0, 5),
-    /* 14 */ byte(6),
-    /* 15 */ equals(TCP as u32, 0, 3),
-    /* 16 */ byte(IPV6_HEADER + FLAGS_AT),
-    /* 17 */ any_of((SYN | FIN | RST) as u32, 0, 1),
-    /* 18 */ instruction(BPF_RET | BPF_K, 0, 0, SNAP as u32),
-    /* 19 */ instruction(BPF_RET | BPF_K, 0, 0, 0),
-];
+/// A jump whose `no` is not known before what follows is.
+const LATER: u8 = u8::MAX;
 
-/// The program as the kernel takes it.
-pub(super) fn program() -> [SockFilter; PROGRAM.len()] {
-    PROGRAM.map(|(code, yes, no, operand)| SockFilter::new(code, yes, no, operand))
+/// Lets the packet through, and does not.
+const PASS: Instruction = instruction(BPF_RET | BPF_K, 0, 0, SNAP as u32);
+const DROP: Instruction = instruction(BPF_RET | BPF_K, 0, 0, 0);
+
+/// A program as the kernel takes it.
+pub(super) fn attachable(program: &[Instruction]) -> Vec<SockFilter> {
+    program.iter().map(|&(code, yes, no, operand)| SockFilter::new(code, yes, no, operand)).collect()
+}
+
+/// Every segment that opens or closes.
+pub(super) fn everything() -> Vec<Instruction> {
+    program([vec![PASS], vec![PASS]])
+}
+
+/// Those that go to `server` or come from there.
+pub(super) fn towards(server: SocketAddr) -> Vec<Instruction> {
+    let ends = |from: usize, words: &[u8], port: [Instruction; 2]| {
+        let at = [from, from + words.len()];
+        at.into_iter().zip(port).flat_map(|(at, port)| end(at, words, port, server.port())).collect()
+    };
+    match server.ip() {
+        IpAddr::V4(ip) => program([ends(12, &ip.octets(), [0, 2].map(half_of_tcp)), Vec::new()]),
+        IpAddr::V6(ip) => program([Vec::new(), ends(8, &ip.octets(), [0, 2].map(|at| half(IPV6_HEADER + at)))]),
+    }
+}
+
+/// Passes a packet that has this address and this port at one end; goes on where it has not.
+fn end(at: usize, address: &[u8], port: Instruction, number: u16) -> Vec<Instruction> {
+    let mut end = Vec::new();
+    for (n, word) in address.chunks_exact(4).enumerate() {
+        let value = word.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
+        end.extend([instruction(BPF_LD | BPF_W | BPF_ABS, 0, 0, (at + 4 * n) as u32), equals(value, 0, LATER)]);
+    }
+    end.extend([port, equals(number.into(), 0, LATER), PASS]);
+    joined(end)
+}
+
+/// The program; it sees a packet from its network header on, as a `SOCK_DGRAM` socket does. `passes` are what is done with
+/// a segment of IPv4 and of IPv6 that opens or closes; what does not return is dropped.
+fn program(passes: [Vec<Instruction>; 2]) -> Vec<Instruction> {
+    let [v4, v6] = passes;
+    // Loopback shows every packet twice, on its way out and on its way in; elsewhere each copy is the only one.
+    let mut program = vec![
+        known(libc::SKF_AD_HATYPE),
+        equals(libc::ARPHRD_LOOPBACK as u32, 0, 3),
+        known(libc::SKF_AD_PKTTYPE),
+        equals(PACKET_OUTGOING, 0, 1),
+        DROP,
+    ];
+    program.extend(family(
+        libc::ETH_P_IP,
+        vec![
+            byte(9),
+            equals(TCP as u32, 0, LATER),
+            half(FRAGMENT_AT),
+            // Only a first fragment has the flags.
+            instruction(BPF_ALU | BPF_AND | BPF_K, 0, 0, FRAGMENT as u32),
+            equals(0, 0, LATER),
+            instruction(BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0),
+            instruction(BPF_LD | BPF_B | BPF_IND, 0, 0, FLAGS_AT as u32),
+        ],
+        v4,
+    ));
+    let head = vec![byte(6), equals(TCP as u32, 0, LATER), byte(IPV6_HEADER + FLAGS_AT)];
+    program.extend(family(libc::ETH_P_IPV6, head, v6));
+    program.push(DROP);
+    program
+}
+
+/// The segments of one family: `head` ends with its flags in the accumulator, `passes` follows where they open or close.
+fn family(protocol: libc::c_int, head: Vec<Instruction>, passes: Vec<Instruction>) -> Vec<Instruction> {
+    let mut family = vec![known(libc::SKF_AD_PROTOCOL), equals(protocol as u32, 0, LATER)];
+    family.extend(head);
+    family.push(any_of((SYN | FIN | RST) as u32, 0, LATER));
+    family.extend(passes);
+    joined(family)
+}
+
+/// Every jump that was left open leads behind the last instruction.
+fn joined(mut part: Vec<Instruction>) -> Vec<Instruction> {
+    let length = part.len();
+    for (at, (_, _, no, _)) in part.iter_mut().enumerate().filter(|(_, (_, _, no, _))| *no == LATER) {
+        *no = u8::try_from(length - at - 1).expect("a part is shorter than a jump");
+    }
+    part
 }
 
 #[cfg(test)]
@@ -107,21 +174,23 @@ mod tests {
         }
 
         /// Runs the program: how many bytes it lets through. A load from beyond the packet ends it, as in the kernel.
-        fn run(&self) -> Option<u32> {
+        fn run(&self, program: &[Instruction]) -> Option<u32> {
             let (mut at, mut a, mut x) = (0, 0, 0);
             loop {
-                let (code, yes, no, operand) = PROGRAM[at];
+                let (code, yes, no, operand) = program[at];
                 at += 1;
                 let code = u32::from(code);
                 let jump = |holds: bool| usize::from(if holds { yes } else { no });
                 match code {
+                    _ if code == BPF_LD | BPF_W | BPF_ABS => a = self.load(operand, 4)?,
                     _ if code == BPF_LD | BPF_H | BPF_ABS => a = self.load(operand, 2)?,
                     _ if code == BPF_LD | BPF_B | BPF_ABS => a = self.load(operand, 1)?,
                     _ if code == BPF_LD | BPF_B | BPF_IND => a = self.load(x + operand, 1)?,
+                    _ if code == BPF_LD | BPF_H | BPF_IND => a = self.load(x + operand, 2)?,
+                    _ if code == BPF_ALU | BPF_AND | BPF_K => a &= operand,
                     _ if code == BPF_LDX | BPF_B | BPF_MSH => x = (self.load(operand, 1)? & 0xf) * 4,
                     _ if code == BPF_JMP | BPF_JEQ | BPF_K => at += jump(a == operand),
                     _ if code == BPF_JMP | BPF_JSET | BPF_K => at += jump(a & operand != 0),
-                    _ if code == BPF_JMP | BPF_JA => at += operand as usize,
                     _ if code == BPF_RET | BPF_K => return (operand > 0).then_some(operand),
                     _ => panic!("an instruction that nobody wrote: {code:#x}"),
                 }
@@ -138,7 +207,7 @@ mod tests {
         for (hardware, kind, passes) in rows {
             for bytes in [v4(SYN, 0), v4(RST, 10), v6(FIN)] {
                 let packet = Packet { bytes: &bytes, hardware, kind };
-                assert_eq!(packet.run(), passes.then_some(128), "hardware {hardware}, kind {kind}");
+                assert_eq!(packet.run(&everything()), passes.then_some(128), "hardware {hardware}, kind {kind}");
             }
         }
     }
@@ -161,8 +230,14 @@ mod tests {
                 }
             }
             bytes.truncate(length);
-            let passes = Packet { bytes: &bytes, hardware: ETHERNET, kind: 0 }.run().is_some();
-            prop_assert_eq!(passes, Segment::parse(Monotonic::from_nanos(0), &bytes).is_some());
+            let packet = Packet { bytes: &bytes, hardware: ETHERNET, kind: 0 };
+            let segment = Segment::parse(Monotonic::from_nanos(0), &bytes);
+            prop_assert_eq!(packet.run(&everything()).is_some(), segment.is_some());
+            for server in ["10.0.0.2:1433", "10.0.0.1:4321", "10.0.0.1:1433", "[fd00::2]:1433", "[fd00::1]:4321"] {
+                let server = server.parse().unwrap();
+                let is = segment.is_some_and(|it| it.from == server || it.to == server);
+                prop_assert_eq!(packet.run(&towards(server)).is_some(), is, "{}: {:?}", server, segment);
+            }
         }
     }
 }

@@ -4,12 +4,13 @@
 //! number. The choice not taken: a model of TCP, which would have to be right about every retransmission, and tell no more
 //! about who closed.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::Segment;
+use super::steps::{Step, asks, canonical, steps};
 use crate::units::Monotonic;
 
 /// Entries at the most, some 250 MB of them.
@@ -59,6 +60,22 @@ impl Entry {
         self.server_rst.is_some() && self.answered.is_none()
     }
 
+    /// Notes the instant of a step unless it had been taken before; whether it did note it.
+    const fn note(&mut self, step: Step, at: Monotonic) -> bool {
+        let slot = match step {
+            Step::Answered => &mut self.answered,
+            Step::ClientFin => &mut self.client_fin,
+            Step::ClientRst => &mut self.client_rst,
+            Step::ServerFin => &mut self.server_fin,
+            Step::ServerRst => &mut self.server_rst,
+        };
+        let notes = slot.is_none();
+        if notes {
+            *slot = Some(at);
+        }
+        notes
+    }
+
     /// Whether it is over for both: closed by both, or reset by one.
     const fn over(&self) -> bool {
         let closed = self.client_fin.is_some() && self.server_fin.is_some();
@@ -79,8 +96,8 @@ struct Newest {
 pub struct Ledger {
     servers: Vec<SocketAddr>,
     entries: Vec<Entry>,
-    /// By client and server.
-    newest: BTreeMap<(SocketAddr, SocketAddr), Newest>,
+    /// By client and server; never iterated.
+    newest: HashMap<(SocketAddr, SocketAddr), Newest>,
     most: usize,
     omitted: u64,
 }
@@ -94,15 +111,14 @@ impl Ledger {
 
     fn with_most(servers: Vec<SocketAddr>, most: usize) -> Self {
         let servers = servers.into_iter().map(canonical).collect();
-        Self { servers, entries: Vec::new(), newest: BTreeMap::new(), most, omitted: 0 }
+        Self { servers, entries: Vec::new(), newest: HashMap::new(), most, omitted: 0 }
     }
 
     /// Notes a segment; the index of the entry that changed, if one did. Segments of a connection whose SYN was not seen
     /// change nothing.
     pub fn note(&mut self, segment: &Segment) -> Option<usize> {
-        let (from, to, at, flags) = (canonical(segment.from), canonical(segment.to), segment.at, segment.flags);
-        // The SYN decides who is the client, where both addresses are a server's.
-        if flags.syn && !flags.ack && self.serves(to) {
+        let (from, to) = (canonical(segment.from), canonical(segment.to));
+        if asks(segment) && self.serves(to) {
             return self.open(from, to, segment);
         }
         let (index, by_client) = match (self.newest.get(&(from, to)), self.newest.get(&(to, from))) {
@@ -111,16 +127,7 @@ impl Ledger {
             (None, None) => return None,
         };
         let entry = &mut self.entries[index];
-        let changed = if by_client {
-            [first(&mut entry.client_fin, flags.fin, at), first(&mut entry.client_rst, flags.rst, at)].contains(&true)
-        } else {
-            [
-                first(&mut entry.answered, flags.syn && flags.ack, at),
-                first(&mut entry.server_fin, flags.fin, at),
-                first(&mut entry.server_rst, flags.rst, at),
-            ]
-            .contains(&true)
-        };
+        let changed = steps(segment, by_client).fold(false, |changed, step| entry.note(step, segment.at) | changed);
         changed.then_some(index)
     }
 
@@ -162,36 +169,22 @@ impl Ledger {
     }
 }
 
-/// Notes the instant of what `happened` unless it had happened before; whether it did note it.
-const fn first(slot: &mut Option<Monotonic>, happened: bool, at: Monotonic) -> bool {
-    let notes = happened && slot.is_none();
-    if notes {
-        *slot = Some(at);
-    }
-    notes
-}
-
-/// Without what an address may carry beside itself: IPv4 within IPv6, a scope, a flow.
-const fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::super::Flags;
     use super::*;
 
-    const CLIENT: &str = "10.0.0.1:50000";
-    const SERVER: &str = "10.0.0.2:1433";
+    pub(in crate::capture) const CLIENT: &str = "10.0.0.1:50000";
+    pub(in crate::capture) const SERVER: &str = "10.0.0.2:1433";
 
     const fn instant(at: u64) -> Monotonic {
         Monotonic::from_nanos(at)
     }
 
     /// A segment from a line: its time is its place, `>` is from the client, a number is the sequence.
-    fn segment(at: u64, line: &str) -> Segment {
+    pub(in crate::capture) fn segment(at: u64, line: &str) -> Segment {
         let mut words = line.split(' ');
         let by_client = words.next() == Some(">");
         let (client, server) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());

@@ -1,21 +1,25 @@
 //! Packets to frames, and the ledger of opens and closes: what a client did with its connections, told by its packets.
 //!
 //! A [`Tap`] gives the segments that open or close a TCP connection, with the kernel's own times; a [`Ledger`] folds
-//! them into one [`Entry`] a connection. The choice not taken: asking the socket table often, which misses whatever opens
+//! them into one [`Entry`] a connection, a [`FoldedLedger`] into numbers as connections end. The choice not taken: asking the socket table often, which misses whatever opens
 //! and closes between two looks, and cannot tell a reset from an orderly close.
 //!
 //! Nothing here starts a thread, waits for a packet, keeps a payload, or knows whether a close came in time.
 
 mod error;
 mod filter;
+mod folded;
 mod ledger;
+mod ring;
 mod segment;
 mod stamp;
+mod steps;
 mod tap;
 #[cfg(test)]
 mod testbed;
 
 pub use error::Error;
+pub use folded::FoldedLedger;
 pub use ledger::{Entry, Ledger};
 pub use segment::{Flags, Segment};
 pub use tap::Tap;

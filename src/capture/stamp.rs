@@ -1,24 +1,26 @@
 //! The kernel's time of a packet, on the one clock.
 //!
-//! The kernel stamps packets with the wall clock only (`SO_TIMESTAMPNS`), so that the distance of the two clocks is read
-//! with every batch. The choice not taken: the time of the reading, which tells of the reader and not of the packet.
+//! The kernel stamps packets with the wall clock only, so that the distance of the two clocks is read with every batch.
+//! The choice not taken: the time of the reading, which tells of the reader and not of the packet.
+
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::units::Monotonic;
 
-/// `struct cmsghdr` as the kernel writes it: its length, which covers the header, then level and type.
-const HEADER: usize = WORD + 4 + 4;
-const WORD: usize = size_of::<usize>();
-/// What the kernel may write for one packet: a header and a `struct timespec`.
-pub(super) const CONTROL: usize = HEADER + 2 * WORD;
-
 /// How often the two clocks are read against each other: once would trust that nobody interrupts the reading.
 const READINGS: u32 = 3;
 
-/// How far the wall clock is ahead of the monotonic one, in nanoseconds.
+/// No batch takes longer to read.
+const AHEAD: Duration = Duration::from_secs(1);
+
+/// How far the wall clock is ahead of the monotonic one, in nanoseconds, and when that was read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Offset(i128);
+pub(super) struct Offset {
+    ahead: i128,
+    read: Monotonic,
+}
 
 impl Offset {
     /// The distance now, of several readings the one that took the shortest.
@@ -28,97 +30,45 @@ impl Offset {
             let width = Monotonic::now().since(before);
             (width, wall - i128::from(before.after(width / 2).as_nanos()))
         };
-        let (_, offset) = (0..READINGS).map(reading).min_by_key(|(width, _)| *width).expect("READINGS is not zero");
-        Self(offset)
+        let (_, ahead) = (0..READINGS).map(reading).min_by_key(|(width, _)| *width).expect("READINGS is not zero");
+        Self { ahead, read: Monotonic::now() }
     }
 
-    /// The instant of the wall clock's `stamp`, which cannot lie beyond `now`; `now` itself when there is no stamp.
-    pub(super) fn instant(self, stamp: Option<i128>, now: Monotonic) -> Monotonic {
-        let stamped = stamp.and_then(|stamp| u64::try_from(stamp - self.0).ok());
-        // A wall clock that was set between the stamp and this reading would put the packet into the future.
-        stamped.map_or(now, |nanos| Monotonic::from_nanos(nanos).min(now))
+    /// The instant of the wall clock's `stamp`.
+    pub(super) fn instant(self, stamp: i128) -> Monotonic {
+        let instant = u64::try_from(stamp - self.ahead).map_or(self.read, Monotonic::from_nanos);
+        // A wall clock that was set between the stamp and this reading would put the packet far into the future; one that
+        // comes during the batch is later than its beginning.
+        if instant > self.read.after(AHEAD) { self.read } else { instant }
     }
 }
 
 /// The wall clock's reading, in nanoseconds.
-pub(super) fn wall() -> i128 {
+fn wall() -> i128 {
     let wall = clock_gettime(ClockId::Realtime);
-    nanos(wall.tv_sec, wall.tv_nsec)
-}
-
-fn nanos(seconds: impl Into<i128>, nanoseconds: impl Into<i128>) -> i128 {
-    seconds.into() * 1_000_000_000 + nanoseconds.into()
-}
-
-/// The stamp among a packet's control messages, in nanoseconds of the wall clock.
-pub(super) fn stamp(mut control: &[u8]) -> Option<i128> {
-    loop {
-        let (length, rest) = control.split_first_chunk()?;
-        let (level, rest) = rest.split_first_chunk()?;
-        let (kind, _) = rest.split_first_chunk()?;
-        let length = usize::from_ne_bytes(*length);
-        let data = control.get(HEADER..length)?;
-        let is = (i32::from_ne_bytes(*level), i32::from_ne_bytes(*kind));
-        if is == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-            let (seconds, rest) = data.split_first_chunk()?;
-            let nanoseconds = rest.first_chunk()?;
-            let [seconds, nanoseconds] = [isize::from_ne_bytes(*seconds), isize::from_ne_bytes(*nanoseconds)];
-            return Some(nanos(seconds as i64, nanoseconds as i64));
-        }
-        control = control.get(length.checked_next_multiple_of(WORD)?..)?;
-    }
+    i128::from(wall.tv_sec) * 1_000_000_000 + i128::from(wall.tv_nsec)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
-        let mut message = (HEADER + data.len()).to_ne_bytes().to_vec();
-        message.extend([level.to_ne_bytes(), kind.to_ne_bytes()].concat());
-        message.extend(data);
-        message.resize(message.len().next_multiple_of(WORD), 0);
-        message
-    }
-
-    fn time() -> Vec<u8> {
-        let data = [3isize.to_ne_bytes(), 500isize.to_ne_bytes()].concat();
-        message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &data)
-    }
-
     #[test]
-    fn the_stamp_is_found_among_control_messages() {
-        let other = message(libc::SOL_PACKET, 8, &[1, 2, 3]);
-        let rows = [
-            ("alone", time(), Some(3_000_000_500)),
-            ("behind another", [other.clone(), time()].concat(), Some(3_000_000_500)),
-            ("absent", other, None),
-            ("nothing at all", Vec::new(), None),
-            ("cut off", time()[..CONTROL - 1].to_vec(), None),
-            ("without data", message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[]), None),
-            ("a length of nothing", vec![0; CONTROL], None),
-        ];
-        for (name, control, expected) in rows {
-            assert_eq!(stamp(&control), expected, "{name}");
-        }
-        assert_eq!(time().len(), CONTROL);
-    }
-
-    #[test]
-    fn an_instant_is_the_stamp_less_the_offset_and_never_later_than_now() {
-        let now = Monotonic::from_nanos(900);
-        let rows = [(Some(1_500), 500), (Some(1_950), 900), (Some(10), 900), (None, 900)];
+    fn an_instant_is_the_stamp_less_the_offset_and_never_far_ahead() {
+        let offset = Offset { ahead: 1_000, read: Monotonic::from_nanos(900) };
+        let second = 1_000_000_000;
+        let rows =
+            [(1_500, 500), (1_950, 950), (10, 900), (1_900 + second, 900 + second as u64), (1_901 + second, 900)];
         for (stamp, expected) in rows {
-            assert_eq!(Offset(1_000).instant(stamp, now), Monotonic::from_nanos(expected), "{stamp:?}");
+            assert_eq!(offset.instant(stamp), Monotonic::from_nanos(expected), "{stamp:?}");
         }
     }
 
-    proptest! {
-        #[test]
-        fn control_bytes_never_panic(control in prop::collection::vec(any::<u8>(), 0..80)) {
-            stamp(&control);
-        }
+    #[test]
+    fn the_wall_clock_now_is_this_clock_now() {
+        let before = Monotonic::now();
+        let instant = Offset::read().instant(wall());
+        let slack = Duration::from_millis(1);
+        assert!(instant.after(slack) >= before && instant <= Monotonic::now().after(slack));
     }
 }

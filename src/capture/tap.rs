@@ -1,83 +1,71 @@
 //! The packet socket.
-//!
-//! The choice not taken: a ring that is shared with the kernel (`PACKET_RX_RING`), which saves a call a packet and costs a
-//! room full of `unsafe`; behind the filter come five segments a connection, not its data.
 
 use std::io;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::ptr;
-use std::thread;
-use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use socket2::{Domain, Socket, Type};
 
-use super::filter::{SNAP, program};
-use super::stamp::{CONTROL, Offset, stamp, wall};
+use super::filter::{Instruction, attachable, everything, towards};
+use super::ring::Ring;
+use super::stamp::Offset;
+use super::steps::canonical;
 use super::{Error, Segment};
-use crate::units::Monotonic;
 
-/// Room for what arrives while nobody reads: some twenty thousand segments.
+/// Room for what arrives while nobody reads: some thirty thousand segments.
 const ROOM: usize = 8 * 1024 * 1024;
-/// Segments of one reading at the most, which is more than the room holds: a flood cannot keep the reader.
-const MOST_A_READING: usize = 65_536;
-/// How often, and how far apart, an opening looks whether the kernel stamps already: a fifth of a second in all.
-const PROBES: u32 = 200;
-const BETWEEN_PROBES: Duration = Duration::from_millis(1);
+
+/// Twice as many, for a load: a second's worth at 15,000 connections a second.
+const ROOM_OF_A_LOAD: usize = 2 * ROOM;
 
 /// An `AF_PACKET` socket that sees the TCP segments with SYN, FIN or RST, of IPv4 and IPv6, on every interface of the
 /// network namespace that it was opened in. A packet that crosses two interfaces of it is seen on both.
 #[derive(Debug)]
 pub struct Tap {
     socket: Socket,
+    ring: Ring,
     lost: u64,
 }
 
 impl Tap {
     /// Opens it in the calling thread's network namespace, to which it stays bound; what comes later is kept until it is
-    /// read. Waits until the kernel stamps packets, a fifth of a second at the most.
+    /// read.
     ///
     /// # Errors
-    /// When packet sockets are refused, or the kernel has no socket filters.
+    /// When packet sockets are refused, or the kernel has no socket filters or no rings.
     pub fn open() -> Result<Self, Error> {
-        // Without a protocol nothing is queued before the filter is in its place.
+        Self::with(&everything(), ROOM)
+    }
+
+    /// Opens one that sees only what goes to `server` or comes from there, with room for a load.
+    ///
+    /// # Errors
+    /// As [`Tap::open`].
+    pub fn towards(server: SocketAddr) -> Result<Self, Error> {
+        Self::with(&towards(canonical(server)), ROOM_OF_A_LOAD)
+    }
+
+    fn with(filter: &[Instruction], room: usize) -> Result<Self, Error> {
+        // Without a protocol nothing is queued before filter and ring are in their place.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, None).map_err(Error::Open)?;
-        socket.attach_filter(&program()).map_err(Error::Filter)?;
-        let set = |option| move |source| Error::Option { option, source };
-        socket.set_nonblocking(true).map_err(set("non-blocking mode"))?;
-        enlarge(&socket).map_err(set("receive buffer"))?;
-        stamp_packets(&socket).map_err(set("time stamps"))?;
+        socket.attach_filter(&attachable(filter)).map_err(Error::Filter)?;
+        let ring = Ring::open(&socket, room).map_err(Error::Ring)?;
         bind(&socket).map_err(Error::Bind)?;
-        await_stamps();
-        Ok(Self { socket, lost: 0 })
+        Ok(Self { socket, ring, lost: 0 })
     }
 
     /// Reads everything that is there and gives each segment in order; returns how many. The socket is readable when
     /// there is something.
-    ///
-    /// # Errors
-    /// When the kernel refuses to give a packet.
-    pub fn read(&mut self, each: &mut dyn FnMut(Segment)) -> Result<usize, Error> {
+    pub fn read(&mut self, each: &mut dyn FnMut(Segment)) -> usize {
         let offset = Offset::read();
-        let (mut packet, mut control) = ([0; SNAP], [0; CONTROL]);
         let mut given = 0;
-        for _ in 0..MOST_A_READING {
-            match receive(&self.socket, &mut packet, &mut control) {
-                Ok((length, control_length)) => {
-                    let at = offset.instant(stamp(&control[..control_length]), Monotonic::now());
-                    if let Some(segment) = Segment::parse(at, &packet[..length]) {
-                        given += 1;
-                        each(segment);
-                    }
-                }
-                Err(Errno::AGAIN) => break,
-                Err(Errno::INTR) => (),
-                Err(errno) => return Err(Error::Read(errno.into())),
+        self.ring.read(&mut |stamp, packet| {
+            if let Some(segment) = Segment::parse(offset.instant(stamp), packet) {
+                given += 1;
+                each(segment);
             }
-        }
-        Ok(given)
+        });
+        given
     }
 
     /// Segments that the kernel dropped since the opening, because nobody read in time.
@@ -95,53 +83,6 @@ impl AsFd for Tap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// Asks for the whole room, or for as much of it as the machine allows to those without `CAP_NET_ADMIN`.
-fn enlarge(socket: &Socket) -> io::Result<()> {
-    set_socket_recv_buffer_size_force(socket, ROOM).or_else(|_| set_socket_recv_buffer_size(socket, ROOM))?;
-    Ok(())
-}
-
-#[expect(unsafe_code, reason = "no crate here sets SO_TIMESTAMPNS")]
-fn stamp_packets(socket: &Socket) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let (value, length) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
-    // SAFETY: the pointer and the length are those of `on`, which outlives the call.
-    let set = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, value, length) };
-    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Waits until packets are stamped as they arrive. The first socket of a machine that asks for stamps only has a worker
-/// of the kernel's scheduled that begins with it, under load ten milliseconds later; packets before that are stamped
-/// when they are read, and would all seem to come at once.
-fn await_stamps() {
-    // Without a loopback nothing can be tried, and the first packets' times may be those of their reading.
-    let Ok(probe) = probe() else { return };
-    for _ in 0..PROBES {
-        if probe.send(&[0]).is_err() {
-            return;
-        }
-        let sent = wall();
-        let mut control = [0; CONTROL];
-        // A stamp of the reading would be later than the sending's end.
-        if let Ok((_, length)) = receive(&probe, &mut [0; 1], &mut control)
-            && stamp(&control[..length]).is_some_and(|stamp| stamp <= sent)
-        {
-            return;
-        }
-        thread::sleep(BETWEEN_PROBES);
-    }
-}
-
-/// A socket that speaks with itself, past the filter.
-fn probe() -> io::Result<Socket> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.connect(socket.local_addr()?)?;
-    socket.set_nonblocking(true)?;
-    let socket = Socket::from(socket);
-    stamp_packets(&socket)?;
-    Ok(socket)
 }
 
 #[expect(unsafe_code, reason = "no crate here makes a sockaddr_ll")]
@@ -162,48 +103,30 @@ fn bind(socket: &Socket) -> io::Result<()> {
     if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Receives one packet; how long it is and how long its control messages are.
-#[expect(unsafe_code, reason = "rustix drops the control messages that it does not know, time stamps among them")]
-fn receive(socket: &Socket, packet: &mut [u8], control: &mut [u8]) -> Result<(usize, usize), Errno> {
-    let mut part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
-    // SAFETY: a msghdr is numbers and pointers, for which zeroes are a value.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = ptr::from_mut(&mut part);
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = control.len() as _;
-    // SAFETY: every pointer in `message` and its length are those of a buffer that is borrowed mutably for the call.
-    let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
-    // Negative only when it failed. The kernel says what it wrote, and that is no more than there was room for.
-    let length =
-        usize::try_from(length).map_err(|_| Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))?;
-    Ok((length.min(packet.len()), (message.msg_controllen as usize).min(control.len())))
-}
-
 /// Packets dropped since this was last asked.
 #[expect(unsafe_code, reason = "no crate here reads PACKET_STATISTICS")]
 fn dropped(socket: &Socket) -> io::Result<u32> {
-    /// `linux/if_packet.h`
-    const PACKET_STATISTICS: libc::c_int = 6;
     // `struct tpacket_stats`: packets, then drops.
     let mut statistics = [0u32; 2];
     let mut length = size_of_val(&statistics) as libc::socklen_t;
     let value = statistics.as_mut_ptr().cast();
     // SAFETY: the pointer and the length are those of `statistics`, which outlives the call.
-    let got =
-        unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, PACKET_STATISTICS, value, &raw mut length) };
+    let got = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, value, &raw mut length)
+    };
     if got == 0 { Ok(statistics[1]) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
     use std::time::Duration;
 
     use super::super::testbed::in_a_namespace;
     use super::super::{Entry, Ledger};
     use super::*;
+    use crate::units::Monotonic;
 
     /// How far the two clocks' readings may lie apart.
     const SLACK: Duration = Duration::from_millis(1);
@@ -310,7 +233,7 @@ mod tests {
                     noted += usize::from(ledger.note(&segment).is_some());
                 });
                 // SYN, SYN ACK and two FIN; one FIN; one RST; SYN and RST: each once, though loopback shows them twice.
-                assert_eq!((given.unwrap(), called, noted), (5 * (4 + 3 + 3 + 2), 60, 60), "{name}");
+                assert_eq!((given, called, noted), (5 * (4 + 3 + 3 + 2), 60, 60), "{name}");
                 assert_eq!((ledger.entries().len(), ledger.omitted(), tap.lost().unwrap()), (20, 0, 0), "{name}");
                 let next = done.iter().skip(1).map(|(at, _)| *at).chain([over]);
                 for (((entry, deed), (begun, client)), next) in ledger.entries().iter().zip(deeds).zip(&done).zip(next)
@@ -328,8 +251,8 @@ mod tests {
     #[test]
     fn what_the_kernel_dropped_is_counted_up() {
         in_a_namespace("tap::tests::what_the_kernel_dropped_is_counted_up", || {
-            let mut tap = Tap::open().unwrap();
-            set_socket_recv_buffer_size(&tap, 0).unwrap();
+            // Sixteen segments.
+            let mut tap = Tap::with(&everything(), 4096).unwrap();
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let mut round = || {
                 (0..20).for_each(|_| drop(pair(&listener)));
@@ -338,6 +261,15 @@ mod tests {
             let (first, second) = (round(), round());
             assert!(first > 0 && second > first, "{first}, {second}");
             assert_eq!(tap.lost().unwrap(), second);
+            // What found room is there, in order, and room is given back; round and round.
+            let mut ports = Vec::new();
+            assert_eq!(tap.read(&mut |segment| ports.push(segment.at)), 16);
+            assert!(ports.is_sorted(), "{ports:?}");
+            for _ in 0..5 {
+                drop(pair(&listener));
+                assert!((4..=5).contains(&tap.read(&mut |_| ())));
+            }
+            assert_eq!(tap.lost().unwrap(), second);
         });
     }
 
@@ -345,7 +277,26 @@ mod tests {
     fn a_tap_that_saw_nothing_gives_nothing_and_does_not_wait() {
         in_a_namespace("tap::tests::a_tap_that_saw_nothing_gives_nothing_and_does_not_wait", || {
             let mut tap = Tap::open().unwrap();
-            assert_eq!(tap.read(&mut |segment| panic!("{segment:?}")).unwrap(), 0);
+            assert_eq!(tap.read(&mut |segment| panic!("{segment:?}")), 0);
+        });
+    }
+
+    #[test]
+    fn a_tap_towards_a_server_sees_nothing_else() {
+        in_a_namespace("tap::tests::a_tap_towards_a_server_sees_nothing_else", || {
+            for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+                let [wanted, other] = [(); 2].map(|()| TcpListener::bind((address, 0)).unwrap());
+                let server = wanted.local_addr().unwrap();
+                let mut tap = Tap::towards(server).unwrap();
+                drop(pair(&other));
+                let (client, stream) = pair(&wanted);
+                let own = client.local_addr().unwrap();
+                drop((client, stream));
+                let mut ends = Vec::new();
+                tap.read(&mut |segment| ends.push((segment.from, segment.to)));
+                assert!(ends.len() >= 4, "{ends:?}");
+                assert!(ends.iter().all(|it| [(own, server), (server, own)].contains(it)), "{ends:?}");
+            }
         });
     }
 }

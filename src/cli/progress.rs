@@ -33,7 +33,7 @@ impl Progress {
                 self.line(&format!("{}{text}", arm.as_ref().map_or(String::new(), |arm| format!("{arm}: "))))
             }
             Event::ArmEnded { .. } => self.finish(),
-            Event::Run(_) | Event::Exhausted { .. } | Event::RunEnded { .. } => {}
+            Event::Run(_) | Event::Ledger { .. } | Event::Exhausted { .. } | Event::RunEnded { .. } => {}
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    ArmEnd, ArmFacts, Counters, Counts, Drawn, Histogram, LatencySet, LoadInterval, Outcome, Phase, Sample, Series,
-    Side, SideSample, Table, TableReason, TcpState,
+    ArmEnd, ArmFacts, Counters, Counts, Drawn, Histogram, LatencySet, LedgerInterval, LoadInterval, Outcome, Phase,
+    Sample, Series, Side, SideSample, Table, TableReason, TcpState,
 };
 
 /// One arm, folded.
@@ -57,6 +57,8 @@ pub struct ArmRun {
     pub descriptors_peak: Option<u64>,
     /// The client's local ports.
     pub ports: Ports,
+    /// What the wire told of the connections, its intervals merged; none where there was no ledger.
+    pub ledger: Option<LedgerInterval>,
     /// When the first attempt found no port.
     pub exhausted_after: Option<Duration>,
     /// How the arm ended; none when it was cut short.
@@ -74,19 +76,26 @@ pub struct Ports {
     pub table_peak: u64,
     /// The most that the counters saw at 50 Hz; 0 where they count other traffic too.
     pub counter_peak: u64,
+    /// The most answered connections that were open at once by the ledger, each of which holds a port; 0 where it missed
+    /// anything. Ports in TIME_WAIT are not among them.
+    pub ledger_peak: u64,
 }
 
 impl Ports {
     /// The most in use at once that anything saw.
     #[must_use]
     pub fn peak(&self) -> u64 {
-        self.table_peak.max(self.counter_peak)
+        self.table_peak.max(self.counter_peak).max(self.ledger_peak)
     }
 
-    /// What saw it: a table where both saw as much, since a table counts ports and not sockets.
+    /// What saw it: a table where others saw as much, since a table counts ports and neither sockets nor connections.
     #[must_use]
     pub fn source(&self) -> &'static str {
-        if self.counter_peak > self.table_peak { "counter" } else { "table" }
+        match self.peak() {
+            peak if peak == self.table_peak => "table",
+            peak if peak == self.counter_peak => "counter",
+            _ => "ledger",
+        }
     }
 }
 
@@ -142,6 +151,7 @@ impl ArmRun {
             counters: BTreeMap::new(),
             descriptors_peak: None,
             ports: Ports::default(),
+            ledger: None,
             exhausted_after: None,
             end: None,
             samples: Series::default(),
@@ -238,6 +248,19 @@ impl ArmRun {
             connect_p50: connect.and_then(|h| h.at(0.5)),
             connect_p99: connect.and_then(|h| h.at(0.99)),
         });
+    }
+
+    pub(super) fn ledger(&mut self, interval: &LedgerInterval) {
+        let whole = match &mut self.ledger {
+            Some(whole) => {
+                whole.then(interval);
+                whole
+            }
+            none => none.insert(interval.clone()),
+        };
+        // Who has missed an end believes that its port is still held.
+        let missed = whole.lost + whole.replaced + whole.omitted > 0;
+        self.ports.ledger_peak = if missed { 0 } else { whole.open.peak };
     }
 
     pub(super) fn exhausted(&mut self, at: Duration) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::sample::seconds;
-use super::{Counts, Histogram, LatencySet, Outcome, PortRangeSummary, Sample};
+use super::{Counts, Histogram, LatencySet, LedgerInterval, Outcome, PortRangeSummary, Sample};
 
 /// One thing that happened in a run; `events.jsonl` holds one a line, the header first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -29,6 +29,13 @@ pub enum Event {
         arm: String,
         /// What it did.
         interval: Box<LoadInterval>,
+    },
+    /// What the wire told of an arm's connections since the last report; absent where packets cannot be captured.
+    Ledger {
+        /// Which arm.
+        arm: String,
+        /// What it told.
+        interval: Box<LedgerInterval>,
     },
     /// The first attempt of an arm that found no port.
     Exhausted {
@@ -209,6 +216,9 @@ pub struct Cpu {
     pub sampler_s: f64,
     /// The sampler's full tables at the start, at the first `ports_exhausted` and at the end, outside that budget.
     pub sampler_tables_s: f64,
+    /// The connection ledger; 0 where there was none.
+    #[serde(default)]
+    pub ledger_s: f64,
 }
 
 /// What resolution the sampler reached.

@@ -11,6 +11,7 @@ mod counts;
 mod doctor;
 mod event;
 mod latency;
+mod ledger;
 mod outcome;
 mod pool;
 mod run;
@@ -31,14 +32,15 @@ pub use doctor::{
 };
 pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
+pub use ledger::{ClosedFirst, Gauge, LedgerInterval};
 pub use outcome::Outcome;
 pub use run::Run;
 pub use sample::{Counters, Sample, Side, SideSample, Table, TableReason};
 pub use series::{Drawn, Series};
 pub use state::TcpState;
 pub use summary::{
-    ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LoadSummary, PhaseSummary, PortRangeSummary,
-    PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
+    ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LedgerSummary, LoadSummary, PhaseSummary,
+    PortRangeSummary, PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
 };
 
 /// Declares a closed enum whose variants have fixed names in every document.

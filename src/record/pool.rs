@@ -74,6 +74,11 @@ impl ArmRun {
         self.descriptors_peak = self.descriptors_peak.max(other.descriptors_peak);
         self.ports.table_peak = self.ports.table_peak.max(other.ports.table_peak);
         self.ports.counter_peak = self.ports.counter_peak.max(other.ports.counter_peak);
+        self.ports.ledger_peak = self.ports.ledger_peak.max(other.ports.ledger_peak);
+        match (&mut self.ledger, &other.ledger) {
+            (Some(own), Some(other)) => own.beside(other),
+            (own, _) => *own = None,
+        }
         self.exhausted_after = [self.exhausted_after, other.exhausted_after].into_iter().flatten().min();
         self.end = match (self.end.take(), &other.end) {
             (Some(own), Some(other)) => Some(both(own, other)),
@@ -90,6 +95,7 @@ fn both(own: ArmEnd, other: &ArmEnd) -> ArmEnd {
             load_s: own.cpu.load_s + other.cpu.load_s,
             server_s: own.cpu.server_s + other.cpu.server_s,
             sampler_s: own.cpu.sampler_s + other.cpu.sampler_s,
+            ledger_s: own.cpu.ledger_s + other.cpu.ledger_s,
             sampler_tables_s: own.cpu.sampler_tables_s + other.cpu.sampler_tables_s,
         },
         sampling: SamplingFacts {

@@ -32,6 +32,7 @@ impl Run {
             Event::ArmStarted(facts) => self.arms.push(ArmRun::new(facts.as_ref().clone())),
             Event::Sample { arm, sample } => self.with(arm, |arm| arm.sample(sample)),
             Event::Load { arm, interval } => self.with(arm, |arm| arm.load(interval)),
+            Event::Ledger { arm, interval } => self.with(arm, |arm| arm.ledger(interval)),
             Event::Exhausted { arm, at_s } => self.with(arm, |arm| arm.exhausted(*at_s)),
             Event::Notice { arm, text } => self.notices.push((arm.clone(), text.clone())),
             Event::ArmEnded { arm, end } => self.with(arm, |arm| arm.end = Some(end.as_ref().clone())),

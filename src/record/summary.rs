@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ArmComparison, Counts, HostFacts, Outcome};
+use super::{ArmComparison, ClosedFirst, Counts, HostFacts, Outcome};
 
 /// The result of `closewait run`, for other programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +88,9 @@ pub struct ArmSummary {
     pub sockets: SocketsSummary,
     /// The client's local ports.
     pub ports: PortsSummary,
+    /// The connections as the wire told them; absent where packets could not be captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerSummary>,
     /// Latency by phase, in milliseconds.
     pub latency_ms: LatencySummary,
     /// What the load generator offered and reached.
@@ -143,6 +146,42 @@ pub struct PortsSummary {
     pub exhausted: bool,
     /// When the first did, in seconds after the arm's start; null if none.
     pub exhausted_after_s: Option<f64>,
+}
+
+/// The connections of an arm, from every segment with SYN, FIN or RST that passed the client's interface.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerSummary {
+    /// Connections asked for.
+    pub connections: u64,
+    /// Those that the server answered.
+    pub answered: u64,
+    /// Those that it refused with RST.
+    pub refused: u64,
+    /// Who closed first, and how.
+    pub closed_first: ClosedFirst,
+    /// Connections that were answered and not over for both ends when the arm ended, before leaked sockets were let go.
+    pub never_closed: u64,
+    /// Those whose addresses were used again before their end was seen: an attempt that was given up without a packet, or
+    /// an end that was lost.
+    pub replaced: u64,
+    /// Connections that nobody had closed: the most at once, and at the end. Exact: every change is seen.
+    pub established: StateSummary,
+    /// Connections that the server had closed and the client had not: the most at once, and at the end. Exact.
+    pub close_wait: StateSummary,
+    /// How long the client was in CLOSE_WAIT, of connections that left it: from the server's FIN to the client's FIN, or
+    /// to an RST of either.
+    pub close_wait_ms: PhaseSummary,
+    /// How long those that were in CLOSE_WAIT at the end had been so.
+    pub close_wait_open_ms: PhaseSummary,
+    /// How long whoever closed first waited for the other's close: FIN_WAIT_1 and FIN_WAIT_2 of that end. The kernel may
+    /// have ended an orphaned one before, after `tcp_fin_timeout_s`, which no packet tells.
+    pub fin_wait_2_ms: PhaseSummary,
+    /// From the SYN until it was over for both ends, of connections that were answered.
+    pub lifetime_ms: PhaseSummary,
+    /// Segments that the kernel dropped because nobody read in time: each may be an opening or an end.
+    pub lost: u64,
+    /// SYN that found the ledger full: connections that it does not show.
+    pub omitted: u64,
 }
 
 /// Latency by phase.

@@ -76,6 +76,19 @@ mod tests {
         assert_eq!(error.to_string(), "read events.jsonl: line 2 is not an event");
     }
 
+    /// A record of a version that had no ledger, and one of a machine that could not capture.
+    #[test]
+    fn a_record_without_a_ledger_reads() {
+        let text = String::from_utf8(written()).unwrap();
+        let kept = text.lines().filter(|line| !line.starts_with("{\"ledger\""));
+        let old: String = kept.map(|line| line.replace(",\"ledger_s\":0.03", "") + "\n").collect();
+        assert!(!old.contains("ledger") && text.matches("ledger").count() >= 4, "{old}");
+        let run = read(old.as_bytes(), Path::new("events.jsonl")).unwrap();
+        assert!(run.complete && run.arms.iter().all(|arm| arm.ledger.is_none()));
+        let summary = crate::verdict::summarise(&run);
+        assert!(summary.passed && !serde_json::to_string(&summary).unwrap().contains("\"ledger\""));
+    }
+
     #[test]
     fn a_line_without_end_is_refused_and_not_kept() {
         let endless = written().into_iter().take_while(|byte| *byte != b'\n').chain([b'\n']).collect::<Vec<_>>();

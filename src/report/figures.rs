@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::record::{
-    ArmSummary, ExpectationResult, Named as _, Outcome, PhaseSummary, StateSummary, Summary, TcpState,
+    ArmSummary, ExpectationResult, LedgerSummary, Named as _, Outcome, PhaseSummary, StateSummary, Summary, TcpState,
 };
 use crate::units::Count;
 
@@ -93,7 +93,44 @@ pub(super) fn load(arms: &[ArmSummary]) -> Vec<Row> {
     rows.push(row(" cpu load", arms, |arm| cpu(arm.cpu.load_s)));
     rows.push(row(" cpu server", arms, |arm| cpu(arm.cpu.server_s)));
     rows.push(row(" cpu sampler", arms, |arm| cpu(arm.cpu.sampler_s + arm.cpu.sampler_tables_s)));
+    if arms.iter().any(|arm| arm.ledger.is_some()) {
+        rows.push(row(" cpu ledger", arms, |arm| cpu(arm.cpu.ledger_s)));
+    }
     rows
+}
+
+/// What the wire told of each arm that has a ledger: its name, and a sentence.
+pub(super) fn ledgers(arms: &[ArmSummary]) -> Vec<(&str, String)> {
+    arms.iter().filter_map(|arm| Some((arm.name.as_str(), told(arm.ledger.as_ref()?)))).collect()
+}
+
+fn told(ledger: &LedgerSummary) -> String {
+    let first = &ledger.closed_first;
+    let ways = [
+        ("client FIN", first.client_fin),
+        ("client RST", first.client_rst),
+        ("server FIN", first.server_fin),
+        ("server RST", first.server_rst),
+    ];
+    let ways: Vec<_> = ways.iter().filter(|(_, n)| *n > 0).map(|(way, n)| format!("{way} {}", Count(*n))).collect();
+    let mut text = format!("{} connections", Count(ledger.connections));
+    if !ways.is_empty() {
+        text += &format!(", first closed by {}", ways.join(", "));
+    }
+    let lasted = &ledger.close_wait_ms;
+    if lasted.count > 0 {
+        let [p50, p99, max] = [lasted.p50, lasted.p99, lasted.max].map(|value| with_unit(&ms(value), "ms"));
+        text += &format!("; CLOSE_WAIT lasted p50 {p50}, p99 {p99}, max {max}");
+    }
+    match (ledger.close_wait.last, ledger.never_closed) {
+        (0, 0) => {}
+        (0, open) => text += &format!("; {} still open at the end", Count(open)),
+        (stuck, _) => text += &format!("; CLOSE_WAIT of {} never ended", Count(stuck)),
+    }
+    if ledger.lost + ledger.omitted > 0 {
+        text += &format!("; {} segments and {} SYN are not in it", Count(ledger.lost), Count(ledger.omitted));
+    }
+    text
 }
 
 /// CPU time; a dot where none was told: another's server, or an arm that was cut short.
@@ -161,7 +198,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
 
 /// A document's value for a person.
 pub(super) fn actual(row: &ExpectationResult) -> String {
-    let value = told(&row.actual);
+    let value = plain(&row.actual);
     match row.failed_in.as_slice() {
         [] => value,
         [one] => format!("{value} in repetition {one}"),
@@ -169,7 +206,7 @@ pub(super) fn actual(row: &ExpectationResult) -> String {
     }
 }
 
-fn told(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::Null => "not observed".to_owned(),
         Value::String(text) => text.clone(),
@@ -262,6 +299,28 @@ mod tests {
         for (n, whole, ends) in [(2000, 5000, "40 %"), (4999, 5000, ">99 %"), (1, 5000, "<1 %"), (5, 5, "100 %")] {
             assert!(part(n, whole).text.ends_with(ends), "{n} of {whole}: {}", part(n, whole).text);
         }
+    }
+
+    #[test]
+    fn a_ledger_is_a_sentence() {
+        let phase = |ms| PhaseSummary {
+            p50: Some(ms),
+            p99: Some(ms * 10.0),
+            max: Some(20_000.0),
+            count: 1,
+            ..Default::default()
+        };
+        let mut ledger = LedgerSummary { connections: 2000, ..LedgerSummary::default() };
+        assert_eq!(told(&ledger), "2,000 connections");
+        ledger.never_closed = 3;
+        assert_eq!(told(&ledger), "2,000 connections; 3 still open at the end");
+        (ledger.closed_first.server_fin, ledger.closed_first.client_rst) = (1990, 10);
+        (ledger.close_wait_ms, ledger.close_wait.last, ledger.lost) = (phase(0.25), 1500, 7);
+        assert_eq!(
+            told(&ledger),
+            "2,000 connections, first closed by client RST 10, server FIN 1,990; CLOSE_WAIT lasted p50 0.250 ms, p99 2.500 ms, \
+             max 20.0s; CLOSE_WAIT of 1,500 never ended; 7 segments and 0 SYN are not in it"
+        );
     }
 
     #[test]

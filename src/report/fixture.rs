@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    ArmEnd, ArmFacts, Counters, Cpu, Event, Header, HostFacts, LoadInterval, Outcome, Phase, PortRangeSummary, Run,
-    Sample, SamplingFacts, SideSample, Summary, Table, TableReason, TcpState,
+    ArmEnd, ArmFacts, ClosedFirst, Counters, Cpu, Event, Gauge, Header, Histogram, HostFacts, LedgerInterval,
+    LoadInterval, Outcome, Phase, PortRangeSummary, Run, Sample, SamplingFacts, SideSample, Summary, Table,
+    TableReason, TcpState,
 };
 
 /// Attempts that fall due in one interval of 100 ms at 2,000 a second.
@@ -29,6 +30,7 @@ pub(super) fn events() -> Vec<Event> {
             interval_of(&mut events, close, step);
         }
         events.push(sample(close, 2700, INTERVALS, TableReason::End));
+        events.push(Event::Ledger { arm: close.into(), interval: Box::new(ledger(close)) });
         events.push(Event::ArmEnded { arm: close.into(), end: Box::new(end(close)) });
     }
     events.push(Event::Notice { arm: None, text: "the sampler reached a full table every 100 ms".into() });
@@ -129,6 +131,33 @@ fn load(close: &str, step: u64, refused: u64, failed: u64) -> Event {
     Event::Load { arm: close.into(), interval: Box::new(interval) }
 }
 
+/// What the wire told of the whole arm.
+fn ledger(close: &str) -> LedgerInterval {
+    let times = |n: u64, step: Duration| {
+        let mut histogram = Histogram::default();
+        (1..=n).for_each(|n| histogram.record(step * u32::try_from(n).unwrap()));
+        histogram
+    };
+    let leaks = close == "leaky";
+    let connections = if leaks { PORTS } else { INTERVALS * PER_INTERVAL };
+    let (stuck, closed) = if leaks { (connections, 0) } else { (0, connections) };
+    LedgerInterval {
+        to: Duration::from_millis(2700),
+        opened: connections,
+        answered: connections,
+        ended: closed,
+        closed_first: ClosedFirst { server_fin: connections, ..ClosedFirst::default() },
+        open: Gauge { now: stuck, peak: stuck.max(8) },
+        established: Gauge { now: 0, peak: 6 },
+        close_wait: Gauge { now: stuck, peak: stuck.max(4) },
+        close_wait_time: times(closed, Duration::from_nanos(40)),
+        fin_wait_2_time: times(closed, Duration::from_nanos(40)),
+        lifetime: times(closed, Duration::from_nanos(250)),
+        close_wait_age: Some(times(stuck, Duration::from_micros(1350))),
+        ..LedgerInterval::default()
+    }
+}
+
 /// Both sides after `steps` intervals; a full table each time.
 fn sample(close: &str, at: u64, steps: u64, reason: TableReason) -> Event {
     let attempts = steps * PER_INTERVAL;
@@ -171,7 +200,7 @@ fn side(states: &[(TcpState, u64)], descriptors: u64, local_ports: u64, reason: 
 fn end(close: &str) -> ArmEnd {
     ArmEnd {
         complete: true,
-        cpu: Cpu { load_s: 1.21, server_s: 0.87, sampler_s: 0.041, sampler_tables_s: 0.012 },
+        cpu: Cpu { load_s: 1.21, server_s: 0.87, sampler_s: 0.041, sampler_tables_s: 0.012, ledger_s: 0.03 },
         sampling: SamplingFacts {
             source: "sock_diag".into(),
             counters: 135,

@@ -18,6 +18,7 @@ pub fn markdown(run: &Run, summary: &Summary) -> String {
     page.figures(summary.shown());
     page.sockets(summary.shown());
     page.latency(summary.shown());
+    page.ledgers(summary.shown());
     for line in differences_markdown(summary) {
         page.line(format_args!("{line}"));
     }
@@ -81,6 +82,16 @@ impl Page {
             seen.map(move |(arm, figures)| phase_row(phase, arm, figures))
         });
         self.table(&names, cells);
+    }
+
+    fn ledgers(&mut self, arms: &[ArmSummary]) {
+        let rows = figures::ledgers(arms);
+        for (arm, text) in &rows {
+            self.line(format_args!("- {}, from the wire: {}", escaped(arm), escaped(text)));
+        }
+        if !rows.is_empty() {
+            self.line(format_args!(""));
+        }
     }
 
     fn expectations(&mut self, summary: &Summary) {

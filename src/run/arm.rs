@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::cast::{Cast, Heard, Who};
 use super::casting::{Casting, Stage};
-use super::role::{Farewell, Order, Word};
+use super::role::{Farewell, Order, Role, Word};
 use super::{Error, Stop};
 use crate::load::Share;
 use crate::record::{ArmEnd, Cpu, Event, Sample, SamplingFacts, Side, TableReason};
@@ -39,6 +39,7 @@ struct Play<'a> {
     server: Option<Who>,
     workers: Vec<Who>,
     sampler: Option<Who>,
+    ledger: Option<Who>,
     address: Option<SocketAddr>,
     ready: Vec<Who>,
     played: usize,
@@ -56,6 +57,7 @@ impl<'a> Play<'a> {
             server: None,
             workers: Vec::new(),
             sampler: None,
+            ledger: None,
             address: casting.stage.target.map(|target| target.address),
             ready: Vec::new(),
             played: 0,
@@ -95,6 +97,8 @@ impl<'a> Play<'a> {
             let who = self.cast.start(self.casting.sandbox.client(), &name, role, &[])?;
             self.workers.push(who);
         }
+        let ledger = Role::Ledger { server: address };
+        self.ledger = Some(self.cast.start(self.casting.sandbox.client(), "connection ledger", ledger, &[])?);
         self.start_sampler(address)?;
         for who in self.everybody() {
             self.hear_until(who, |play| play.ready.contains(&who)).await?;
@@ -113,13 +117,13 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Every part in the order in which they end: the sampler first, the leaked sockets' holders next, the server last.
+    /// Every part in the order in which they end: who looks on first, the leaked sockets' holders next, the server last.
     fn everybody(&self) -> Vec<Who> {
-        self.sampler.iter().chain(&self.workers).chain(&self.server).copied().collect()
+        self.sampler.iter().chain(&self.ledger).chain(&self.workers).chain(&self.server).copied().collect()
     }
 
-    /// Plays the schedule to its end, or until it is stopped. A worker says that it is alive once a second, the sampler
-    /// says what it sees: whoever is silent for longer is dead for the run.
+    /// Plays the schedule to its end, or until it is stopped. A worker says that it is alive once a second, sampler and
+    /// ledger say what they see: whoever is silent for longer is dead for the run.
     async fn load(&mut self, stop: &Stop) -> Result<(), Error> {
         let begin = Order::Begin(Monotonic::now().after(LEAD));
         for who in self.everybody() {
@@ -145,7 +149,7 @@ impl<'a> Play<'a> {
     /// An error when a part that should speak has not for too long.
     fn silent(&self) -> Result<(), Error> {
         let now = Monotonic::now();
-        let speakers = self.sampler.iter().chain(&self.workers);
+        let speakers = self.sampler.iter().chain(&self.ledger).chain(&self.workers);
         match speakers.copied().find(|who| now.since(self.cast.last_heard(*who)) > PATIENCE) {
             Some(who) => Err(self.no_answer(who)),
             None => Ok(()),
@@ -191,6 +195,8 @@ impl<'a> Play<'a> {
             if Some(who) == self.server {
                 end.cpu.server_s = farewell.cpu_s;
                 end.server_accepted = farewell.accepted;
+            } else if Some(who) == self.ledger {
+                end.cpu.ledger_s = farewell.cpu_s;
             } else if let Some(sampling) = farewell.sampling {
                 end.cpu.sampler_s = farewell.cpu_s;
                 end.cpu.sampler_tables_s = farewell.tables_s;
@@ -233,6 +239,11 @@ impl<'a> Play<'a> {
             }
             Word::Exhausted(nanos) => self.first_exhausted(Duration::from_nanos(nanos)).await?,
             Word::Alive => {}
+            Word::Notice(text) => self.notice(text),
+            Word::Ledger(interval) => {
+                let arm = self.name();
+                (self.tell)(Event::Ledger { arm, interval });
+            }
             Word::Played => self.played += 1,
             Word::Sample(sample) => self.sampled(sample),
             Word::Ended(farewell) => self.farewells.push((who, *farewell)),

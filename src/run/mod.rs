@@ -1,7 +1,7 @@
 //! The conductor: plays a scenario's arms one after another, each in a sandbox of its own, and tells what happens as one
 //! stream of events.
 //!
-//! Every part (server, load workers, sampler) is a process of its own inside a host; the conductor only speaks with
+//! Every part (server, load workers, sampler, connection ledger) is a process of its own inside a host; the conductor only speaks with
 //! them. What is absent: files, terminals and verdicts: whoever listens to the events makes those.
 
 mod arm;
@@ -10,6 +10,7 @@ mod casting;
 mod crew;
 mod error;
 mod facts;
+mod ledger;
 mod part;
 mod role;
 mod secret;

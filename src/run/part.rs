@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc};
 
+use super::ledger::keep;
 use super::role::{Diagnostics, Farewell, LoadRole, Order, Role, Script, Word};
 use super::watcher::watch;
 use crate::client::Client;
@@ -36,6 +37,7 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     match script.role {
         Role::Server { listen, avoid, config } => in_runtime(|| serve(inside, listen, avoid, config)),
         Role::Load(role) => in_runtime(|| load(inside, *role)),
+        Role::Ledger { server } => keep(inside, server),
         Role::Sampler { config, client_namespace, server_namespace } => {
             watch(inside, config, client_namespace, server_namespace)
         }

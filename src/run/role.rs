@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::load::Share;
-use crate::record::{LoadInterval, Sample, SamplingFacts, TableReason};
+use crate::record::{LedgerInterval, LoadInterval, Sample, SamplingFacts, TableReason};
 use crate::units::{Monotonic, PortRange};
 use crate::{client, load, sample, server};
 
@@ -43,6 +43,11 @@ pub(super) enum Role {
     },
     /// One load worker.
     Load(Box<LoadRole>),
+    /// The connection ledger, in the client's host.
+    Ledger {
+        /// Whose connections.
+        server: SocketAddr,
+    },
     /// The sampler; it is handed the network namespaces of both hosts, if they have their own.
     Sampler {
         /// What it watches.
@@ -89,8 +94,12 @@ pub(super) enum Word {
     Interval(Box<LoadInterval>),
     /// A load worker's first attempt without a port, in nanoseconds after the start.
     Exhausted(u64),
-    /// A load worker is alive; once a second.
+    /// A load worker, or a ledger without packets, is alive; once a second.
     Alive,
+    /// Something that a reader of the results must know.
+    Notice(String),
+    /// What the ledger noted; once a second.
+    Ledger(Box<LedgerInterval>),
     /// A load worker has played its schedule; it still holds what it holds.
     Played,
     /// What the sampler saw.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::record::{
-    ArmEnd, ArmFacts, Counters, Event, Header, HostFacts, LoadInterval, Outcome, Phase, PortRangeSummary, Run, Sample,
-    Side, SideSample, Table, TableReason, TcpState,
+    ArmEnd, ArmFacts, Counters, Event, Header, HostFacts, LedgerInterval, LoadInterval, Outcome, Phase,
+    PortRangeSummary, Run, Sample, Side, SideSample, Table, TableReason, TcpState,
 };
 
 /// One arm's events; times are milliseconds after its start.
@@ -87,6 +87,11 @@ impl Story {
         (interval.offered, interval.started) = (offered, started);
         interval.schedule = interval.to;
         self.events.push(Event::Load { arm: self.facts.name.clone(), interval: Box::new(interval) });
+        self
+    }
+
+    pub(super) fn ledger(mut self, interval: LedgerInterval) -> Self {
+        self.events.push(Event::Ledger { arm: self.facts.name.clone(), interval: Box::new(interval) });
         self
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::literal::kind_of;
 use crate::record::{
-    ArmSummary, LatencySummary, LoadSummary, Named, Outcome, PhaseSummary, PortsSummary, SocketsSummary, StateSummary,
-    TcpState,
+    ArmSummary, LatencySummary, LedgerSummary, LoadSummary, Named, Outcome, PhaseSummary, PortsSummary, SocketsSummary,
+    StateSummary, TcpState,
 };
 
 /// Every path of an arm's summary with the kind of its value, in the words of `Literal::kind`.
@@ -67,8 +67,12 @@ pub(super) fn document(arm: &ArmSummary) -> Value {
     serde_json::to_value(arm).expect("a summary is plain data with text keys")
 }
 
-/// Whether an absent field means 0 in this arm: always, except for the sockets of a side that nobody watched.
+/// Whether an absent field means 0 in this arm: always, except for the sockets of a side that nobody watched, and for the
+/// ledger where there was none.
 fn was_observed(arm: &ArmSummary, path: &str) -> bool {
+    if path.starts_with("ledger.") {
+        return arm.ledger.is_some();
+    }
     match path.split('.').nth(1) {
         Some("client") if path.starts_with("sockets.") => !arm.sockets.client.is_empty(),
         Some("server") if path.starts_with("sockets.") => !arm.sockets.server.is_empty(),
@@ -91,6 +95,13 @@ fn filled() -> ArmSummary {
         outcomes: Outcome::ALL.iter().map(|outcome| (*outcome, 1)).collect(),
         sockets: SocketsSummary { client: states.clone(), server: states },
         ports: PortsSummary { exhausted_after_s: Some(0.0), ..PortsSummary::default() },
+        ledger: Some(LedgerSummary {
+            close_wait_ms: phase,
+            close_wait_open_ms: phase,
+            fin_wait_2_ms: phase,
+            lifetime_ms: phase,
+            ..LedgerSummary::default()
+        }),
         latency_ms: LatencySummary {
             connect: phase,
             connect_failed: phase,
@@ -131,6 +142,10 @@ mod tests {
             }
         }
         assert_eq!(kind("latency_ms.connect_failed.p999"), Some("a number"));
+        assert_eq!(
+            (kind("ledger.close_wait_ms.p99"), kind("ledger.closed_first.client_rst")),
+            (Some("a number"), Some("a number"))
+        );
         assert_eq!((kind("ports.exhausted"), kind("close")), (Some("true or false"), Some("a string")));
         assert_eq!((kind("server_errors.18456"), kind("server_errors.x")), (Some("a number"), None));
     }

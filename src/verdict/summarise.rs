@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::compare::comparisons;
 use super::{Expectation, findings};
 use crate::record::{
-    ArmRun, ArmSummary, ExpectationResult, Histogram, HostFacts, LatencySummary, LoadSummary, Named as _, Outcome,
-    Phase, PhaseSummary, PortsSummary, Run, Side, SocketsSummary, StateSummary, Summary, TcpState,
+    ArmRun, ArmSummary, ExpectationResult, Gauge, Histogram, HostFacts, LatencySummary, LedgerInterval, LedgerSummary,
+    LoadSummary, Named as _, Outcome, Phase, PhaseSummary, PortsSummary, Run, Side, SocketsSummary, StateSummary,
+    Summary, TcpState,
 };
 
 /// The document that `run` becomes, judged. A run that was cut short gives one too, which has not passed.
@@ -79,6 +80,7 @@ fn arm(run: &ArmRun) -> ArmSummary {
         server_errors: run.server_errors.iter().map(|(number, n)| (number.to_string(), *n)).collect(),
         sockets: SocketsSummary { client: side(run, Side::Client), server: side(run, Side::Server) },
         ports: ports(run),
+        ledger: run.ledger.as_ref().map(ledger),
         latency_ms: latency(run),
         load: load(run),
         cpu: end.cpu,
@@ -106,6 +108,26 @@ fn ports(run: &ArmRun) -> PortsSummary {
         peak_source: run.ports.source().to_owned(),
         exhausted: run.exhausted_after.is_some() || run.outcomes.of(Outcome::PortsExhausted) > 0,
         exhausted_after_s: run.exhausted_after.map(|after| rounded(after.as_secs_f64(), 3)),
+    }
+}
+
+fn ledger(told: &LedgerInterval) -> LedgerSummary {
+    let state = |gauge: Gauge| StateSummary { peak: gauge.peak, last: gauge.now };
+    LedgerSummary {
+        connections: told.opened,
+        answered: told.answered,
+        refused: told.refused,
+        closed_first: told.closed_first,
+        never_closed: told.open.now,
+        replaced: told.replaced,
+        established: state(told.established),
+        close_wait: state(told.close_wait),
+        close_wait_ms: phase_summary(&told.close_wait_time),
+        close_wait_open_ms: told.close_wait_age.as_ref().map_or_else(PhaseSummary::default, phase_summary),
+        fin_wait_2_ms: phase_summary(&told.fin_wait_2_time),
+        lifetime_ms: phase_summary(&told.lifetime),
+        lost: told.lost,
+        omitted: told.omitted,
     }
 }
 
@@ -191,6 +213,49 @@ mod tests {
         assert_eq!((arm.latency_ms.connect.p50, arm.latency_ms.connect.count), (Some(0.1), 1999));
         assert_eq!((arm.latency_ms.tls.p50, arm.latency_ms.tls.count), (None, 0));
         assert!(summary.passed && summary.expectations[0].passed);
+    }
+
+    #[test]
+    fn the_ledger_is_told_where_there_was_one() {
+        let time = |millis: &[u64]| {
+            let mut histogram = Histogram::default();
+            millis.iter().for_each(|ms| histogram.record(Duration::from_millis(*ms)));
+            histogram
+        };
+        let first = LedgerInterval {
+            opened: 7,
+            answered: 6,
+            refused: 1,
+            open: Gauge { now: 6, peak: 2500 },
+            close_wait: Gauge { now: 6, peak: 6 },
+            ..LedgerInterval::default()
+        };
+        let second = LedgerInterval {
+            open: Gauge { now: 4, peak: 6 },
+            close_wait: Gauge { now: 4, peak: 6 },
+            close_wait_time: time(&[20, 30]),
+            close_wait_age: Some(time(&[500])),
+            ..LedgerInterval::default()
+        };
+        let told = leaky().ledger(first.clone()).ledger(second.clone());
+        let summary = summarise(&run_of(&[told], &["ledger.close_wait_ms.p50 < 25", "ledger.never_closed == 4"]));
+        let arm = &summary.arms[0];
+        let ledger = arm.ledger.as_ref().unwrap();
+        assert_eq!((ledger.connections, ledger.refused, ledger.never_closed), (7, 1, 4));
+        assert_eq!(ledger.close_wait, StateSummary { peak: 6, last: 4 });
+        assert_eq!((ledger.close_wait_ms.count, ledger.close_wait_open_ms.count), (2, 1));
+        assert!(summary.passed, "{:?}", summary.expectations);
+        // More than any table saw, and nothing was missed.
+        assert_eq!((arm.ports.peak, arm.ports.peak_source.as_str()), (2500, "ledger"));
+        let lossy = LedgerInterval { lost: 1, ..second };
+        let arm = &summarise(&run_of(&[leaky().ledger(first).ledger(lossy)], &[])).arms[0];
+        assert_eq!((arm.ports.peak, arm.ports.peak_source.as_str()), (1999, "table"));
+        // Without a ledger nothing is 0: nothing was observed.
+        let summary = summarise(&run_of(&[leaky()], &["ledger.never_closed == 0"]));
+        assert_eq!(
+            (&summary.arms[0].ledger, summary.passed, &summary.expectations[0].actual),
+            (&None, false, &Value::Null)
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod garbage;
 mod harness;
 mod holds;
 mod kill;
+mod ledger;
 mod limits;
 mod operate;
 mod peer;

@@ -26,8 +26,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "scenario", "verdict", "host", "sandbox", "sample", "load", "client", "server", "fault", "wire", "tds",
-            "record", "units",
+            "scenario", "verdict", "host", "sandbox", "sample", "capture", "load", "client", "server", "fault", "wire",
+            "tds", "record", "units",
         ],
     ),
     ("check", &["run", "host", "sandbox", "sample", "capture", "server", "fault", "wire", "record", "units"]),

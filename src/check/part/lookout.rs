@@ -95,7 +95,7 @@ impl Lookout {
         let (mut next_look, mut next_word) = (Monotonic::now(), Monotonic::now());
         loop {
             self.wait(channel, next_look.min(next_word))?;
-            let woken = self.read_packets()?;
+            let woken = self.read_packets();
             let mut last = false;
             loop {
                 match channel.try_recv::<Order>().map_err(text)? {
@@ -143,12 +143,12 @@ impl Lookout {
     }
 
     /// Whether a packet opened or closed a connection to the server.
-    fn read_packets(&mut self) -> Result<bool, String> {
-        let Some(tap) = &mut self.tap else { return Ok(false) };
+    fn read_packets(&mut self) -> bool {
+        let Some(tap) = &mut self.tap else { return false };
         let (ledger, changed) = (&mut self.ledger, &mut self.changed);
         let before = changed.len();
-        tap.read(&mut |segment| changed.extend(ledger.note(&segment))).map_err(text)?;
-        Ok(changed.len() > before)
+        tap.read(&mut |segment| changed.extend(ledger.note(&segment)));
+        changed.len() > before
     }
 
     fn look(&mut self) -> Result<(), Error> {

@@ -30,6 +30,7 @@ pub fn terminal(run: &Run, summary: &Summary, results: Option<&Path>, style: Sty
     lines.extend(arms::tables(summary.shown(), style));
     let firsts: Vec<_> = run.arms_by_name().into_iter().filter_map(|(_, arms)| arms.first().copied()).collect();
     lines.extend(chart::over_time(&firsts, style));
+    lines.extend(section("connections, from the wire", style, ledgers(summary, style)));
     lines.extend(differences(summary, style));
     lines.extend(section("findings", style, summary.findings.iter().flat_map(|finding| told(finding, style))));
     lines.extend(section("expectations", style, expectations(summary, style)));
@@ -64,6 +65,12 @@ fn section(name: &str, style: Style, lines: impl IntoIterator<Item = String>) ->
     section.extend(lines);
     section.push(String::new());
     section
+}
+
+fn ledgers(summary: &Summary, style: Style) -> Vec<String> {
+    let rows = figures::ledgers(summary.shown());
+    let line = |(arm, text): &(&str, String)| wrapped(&format!("{}: {text}", text::printable(arm)), " ", style.width());
+    rows.iter().flat_map(line).collect()
 }
 
 fn told(finding: &Finding, style: Style) -> Vec<String> {
