@@ -24,7 +24,7 @@
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
-//! | [`report`] | a run or a check to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`report`] | a run or a check to the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;

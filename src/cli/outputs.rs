@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use crate::record::{Run, Summary};
-use crate::report::{self, Style};
+use crate::report::{self, ResultDir, Style};
 
 /// Where results go beside the terminal.
 #[derive(Debug, Clone, Default, Args)]
@@ -26,6 +26,10 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 
+    /// Write the HTML report, one file with plots; without FILE, into the result directory, where a run leaves it anyway
+    #[arg(long, value_name = "FILE")]
+    html: Option<Option<PathBuf>>,
+
     /// No progress, no report: only errors, and what was asked for
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -38,7 +42,29 @@ impl OutputArgs {
 
     /// Refuses what cannot be written, before anything is played for it.
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        self.files().check(results)
+        self.files().check(results)?;
+        let Some(path) = self.html.as_ref().and_then(Option::as_deref) else { return Ok(()) };
+        // `report --html DIR` takes the directory for the file.
+        if path.is_dir() {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "write the HTML report to {}: it is a directory",
+                path.display()
+            ))
+            .hint("name the result directories first, --html last: closewait report DIR --html"));
+        }
+        if results > 1 {
+            return Err(Failure::usage(anyhow::anyhow!("write one HTML report of {results} results"))
+                .hint("--html without a file writes each into its own result directory"));
+        }
+        if path == Path::new("-") && self.files().on_stdout() > 0 {
+            return Err(two_on_stdout());
+        }
+        has_a_place(path)
+    }
+
+    /// Where the HTML report goes besides the directory of a run: to `dir`, unless a file was named.
+    fn html(&self, dir: Option<&Path>) -> Option<PathBuf> {
+        self.html.as_ref()?.clone().or_else(|| dir.map(|dir| dir.join(ResultDir::HTML)))
     }
 
     /// Whether stdout belongs to the JSON document.
@@ -52,10 +78,13 @@ impl OutputArgs {
             report::json(summary).map_err(|error| Failure::machine(error).hint("this is a bug: please report it"))?;
         let junit = report::junit(run, summary).map_err(Failure::machine)?;
         self.files().write(&json, &junit, &report::markdown(run, summary))?;
+        if let Some(path) = self.html(dir) {
+            write_or_print(&path, &report::html(run, summary))?;
+        }
         if self.quiet {
             return Ok(());
         }
-        if self.json_on_stdout() {
+        if self.json_on_stdout() || self.html(dir).as_deref() == Some(Path::new("-")) {
             say(&report::terminal(run, summary, dir, Style::of(&std::io::stderr())));
             return Ok(());
         }
@@ -71,20 +100,27 @@ pub(super) struct Files<'a> {
     pub(super) markdown: Option<&'a Path>,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    fn all(self) -> impl Iterator<Item = &'a Path> {
+        [self.json, self.junit, self.markdown].into_iter().flatten()
+    }
+
+    /// How many documents go to stdout.
+    fn on_stdout(self) -> usize {
+        self.all().filter(|path| *path == Path::new("-")).count()
+    }
+
     /// Refuses what cannot be written of so many results.
     pub(super) fn check(self, results: usize) -> Result<(), Failure> {
-        let files: Vec<&Path> = [self.json, self.junit, self.markdown].into_iter().flatten().collect();
-        if results > 1 && !files.is_empty() {
+        if results > 1 && self.all().next().is_some() {
             return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
                 "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
             ));
         }
-        if files.iter().filter(|path| **path == Path::new("-")).count() > 1 {
-            return Err(Failure::usage(anyhow::anyhow!("write two documents to stdout"))
-                .hint("a file for one of them: --json - --junit junit.xml"));
+        if self.on_stdout() > 1 {
+            return Err(two_on_stdout());
         }
-        files.into_iter().try_for_each(has_a_place)
+        self.all().try_for_each(has_a_place)
     }
 
     /// Writes each document to its file, if that was asked for; Markdown to $GITHUB_STEP_SUMMARY as well.
@@ -97,6 +133,11 @@ impl Files<'_> {
         }
         Ok(())
     }
+}
+
+fn two_on_stdout() -> Failure {
+    Failure::usage(anyhow::anyhow!("write two documents to stdout"))
+        .hint("a file for one of them: --json - --junit junit.xml")
 }
 
 /// Says something on stderr; nobody may be there to hear it, which is no error.

@@ -5,6 +5,7 @@
 
 mod arm_run;
 mod check;
+mod coarse;
 mod counts;
 mod event;
 mod latency;
@@ -15,12 +16,13 @@ mod series;
 mod state;
 mod summary;
 
-pub use arm_run::{ArmRun, IntervalPoint, Ports};
+pub use arm_run::{ArmRun, ConnectsByShare, IntervalPoint, PhasePoint, Ports, ShareGroup};
 pub use check::{
     Check, CheckLimits, CheckVerdict, ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Symptom,
 };
+pub use coarse::CoarseHistogram;
 pub use counts::{Counts, Named};
-pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
+pub use event::{ArmEnd, ArmFacts, ConnectSlice, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
 pub use outcome::Outcome;
 pub use run::Run;
