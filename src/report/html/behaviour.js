@@ -36,7 +36,7 @@
     : scale.min + share * (scale.max - scale.min);
   const roundStep = (max, unit) => {
     const rough = max > 0 ? max / 5 : 0.2, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map(factor => factor * power).find(step => step >= rough * 0.9999) || power * 10;
+    const step = [1, 2, 5, 10].map(factor => factor * power).find(step => step >= rough * 0.9) || power * 10;
     return unit === 'count' ? Math.max(1, Math.round(step)) : step;
   };
 
@@ -136,12 +136,11 @@
     return beyond ? null : series.ys[index];
   };
 
-  // Places that the pointer snaps to: those of every series that is more than a level.
+  // Places that the pointer snaps to: where any series has a value, as long as there is one that is more than a level.
   const places = (figure, panel) => {
-    const sets = new Set(shownSeries(figure, panel).map(series => series.xs));
-    const all = [...sets].map(index => panel.xs[index]);
-    const many = all.filter(xs => xs.length > 2);
-    return [...new Set((many.length ? many : all).flat())].sort((a, b) => a - b);
+    const shown = shownSeries(figure, panel), many = shown.filter(series => series.ys.length > 2);
+    const seen = series => panel.xs[series.xs].filter((_, index) => typeof series.ys[index] === 'number');
+    return [...new Set((many.length ? many : shown).flatMap(seen))].sort((a, b) => a - b);
   };
 
   const timed = () => figures.flatMap(figure => figure.panels).filter(panel => panel.x.unit === 'seconds');

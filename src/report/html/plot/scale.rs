@@ -114,7 +114,7 @@ fn round_step(max: f64, unit: Unit) -> f64 {
     }
     let rough = if max > 0.0 { max / SPACES } else { 0.2 };
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough * 0.9999);
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough * 0.9);
     let step = step.unwrap_or(power * 10.0);
     if unit == Unit::Count { step.max(1.0).round() } else { step }
 }
@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn a_time_axis_ends_where_the_run_does() {
         let scale = Scale::exactly(2.7, Unit::Seconds);
-        assert_eq!(labels(&scale), ["0", "1 s", "2 s"]);
+        assert_eq!(labels(&scale), ["0", "0.5 s", "1 s", "1.5 s", "2 s", "2.5 s"]);
+        assert_eq!(labels(&Scale::exactly(10.07, Unit::Seconds)), ["0", "2 s", "4 s", "6 s", "8 s", "10 s"]);
         assert_eq!((scale.at(2.7), scale.at(5.0)), (1.0, 1.0));
         assert_eq!(labels(&Scale::exactly(126.0, Unit::Seconds)), ["0", "30 s", "1 min", "1:30 min", "2 min"]);
         assert_eq!(labels(&Scale::exactly(30_000.0, Unit::Seconds)), ["0", "2 h", "4 h", "6 h", "8 h"]);
