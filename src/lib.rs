@@ -25,7 +25,7 @@
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
 //! | [`doctor`] | limits and walls as values, and which one a leak meets first | a setting that it changes |
-//! | [`report`] | a run, a check or a doctor's findings to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`report`] | a run, a check or a doctor's findings to the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;

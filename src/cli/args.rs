@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use super::Exit;
 use super::failure::Failure;
 use super::logging::Logging;
-use super::outputs::OutputArgs;
+use super::run_outputs::RunOutputs;
 use super::serve::ServeArgs;
 use crate::cli::run::RunArgs;
 
@@ -145,7 +145,7 @@ pub(super) struct ReportArgs {
     pub(super) merge: bool,
 
     /// Hold a result against an older one; exit code 1 when a figure is worse by more than the tolerance
-    #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], conflicts_with_all = ["dirs", "merge"])]
+    #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], conflicts_with_all = ["dirs", "merge", "html"])]
     pub(super) compare: Vec<PathBuf>,
 
     /// How much worse a figure may be, with --compare [default: 10%]
@@ -153,7 +153,7 @@ pub(super) struct ReportArgs {
     pub(super) tolerance: Option<f64>,
 
     #[command(flatten)]
-    pub(super) outputs: OutputArgs,
+    pub(super) outputs: RunOutputs,
 }
 
 /// List or print shipped scenarios.

@@ -15,6 +15,7 @@ mod progress;
 mod recorder;
 mod report;
 mod run;
+mod run_outputs;
 mod scenarios;
 mod schema;
 mod secret;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::record::{Comparison, Run, Summary};
+use crate::record::Comparison;
 use crate::report::{self, Style};
 
 /// Where results go beside the terminal.
@@ -16,7 +16,7 @@ use crate::report::{self, Style};
 pub(super) struct OutputArgs {
     /// Write the result as JSON (its schema: `closewait schema`); `-` is stdout, and then nothing else goes there
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
 
     /// Write JUnit XML, a case for each expectation or fault
     #[arg(long, value_name = "FILE")]
@@ -39,24 +39,35 @@ pub(super) struct Documents {
 }
 
 impl OutputArgs {
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        [&self.json, &self.junit, &self.markdown].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// How many documents go to stdout.
+    pub(super) fn on_stdout(&self) -> usize {
+        self.all().filter(|path| *path == Path::new("-")).count()
+    }
+
     /// Refuses what cannot be written of so many results, before anything is played for it.
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        let files: Vec<&Path> =
-            [&self.json, &self.junit, &self.markdown].into_iter().flatten().map(|it| &**it).collect();
-        if results > 1 && !files.is_empty() {
+        if results > 1 && self.all().next().is_some() {
             return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
                 "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
             ));
         }
-        if files.iter().filter(|path| **path == Path::new("-")).count() > 1 {
-            return Err(Failure::usage(anyhow::anyhow!("write two documents to stdout"))
-                .hint("a file for one of them: --json - --junit junit.xml"));
+        if self.on_stdout() > 1 {
+            return Err(two_on_stdout());
         }
-        files.into_iter().try_for_each(has_a_place)
+        self.all().try_for_each(has_a_place)
     }
 
     /// Writes each document that was asked for, Markdown to $GITHUB_STEP_SUMMARY as well, and the report last.
     pub(super) fn write(&self, documents: &Documents, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+        self.write_files(documents)?;
+        show(self.quiet, self.json.as_deref(), report)
+    }
+
+    pub(super) fn write_files(&self, documents: &Documents) -> Result<(), Failure> {
         let Documents { json, junit, markdown } = documents;
         for (path, document) in [(&self.json, json), (&self.junit, junit), (&self.markdown, markdown)] {
             path.as_deref().map_or(Ok(()), |path| write_or_print(path, document))?;
@@ -64,7 +75,7 @@ impl OutputArgs {
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             append(Path::new(&path), markdown)?;
         }
-        show(self.quiet, self.json.as_deref(), report)
+        Ok(())
     }
 
     /// Writes everything that was asked for of a comparison.
@@ -75,16 +86,6 @@ impl OutputArgs {
             markdown: report::comparison_markdown(comparison),
         };
         self.write(&documents, |style| report::comparison_terminal(comparison, style))
-    }
-
-    /// Writes everything that was asked for of a run; `dir` is where its results lie.
-    pub(super) fn write_run(&self, run: &Run, summary: &Summary, dir: Option<&Path>) -> Result<(), Failure> {
-        let documents = Documents {
-            json: report::json(summary).map_err(bug)?,
-            junit: report::junit(run, summary).map_err(Failure::machine)?,
-            markdown: report::markdown(run, summary),
-        };
-        self.write(&documents, |style| report::terminal(run, summary, dir, style))
     }
 }
 
@@ -115,7 +116,7 @@ impl JsonArgs {
 }
 
 /// The report for a person: on stdout, unless that belongs to the JSON document.
-fn show(quiet: bool, json: Option<&Path>, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+pub(super) fn show(quiet: bool, json: Option<&Path>, report: impl FnOnce(Style) -> String) -> Result<(), Failure> {
     if quiet {
         return Ok(());
     }
@@ -129,6 +130,11 @@ fn show(quiet: bool, json: Option<&Path>, report: impl FnOnce(Style) -> String) 
 /// What cannot happen to a document of ours.
 pub(super) fn bug(error: report::ReportError) -> Failure {
     Failure::machine(error).hint("this is a bug: please report it")
+}
+
+pub(super) fn two_on_stdout() -> Failure {
+    Failure::usage(anyhow::anyhow!("write two documents to stdout"))
+        .hint("a file for one of them: --json - --junit junit.xml")
 }
 
 /// Says something on stderr; nobody may be there to hear it, which is no error.
@@ -147,7 +153,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
     if path == Path::new("-") {
         return print(text);
     }

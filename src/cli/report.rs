@@ -29,7 +29,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let mut worst = Exit::Passed;
     for (run, dir) in runs.iter().zip(&args.dirs) {
         let summary = verdict::summarise(run);
-        args.outputs.write_run(run, &summary, Some(dir))?;
+        args.outputs.write(run, &summary, Some(dir))?;
         worst = worst.max(exit(summary.passed));
     }
     Ok(worst)
@@ -40,18 +40,18 @@ fn merged(args: &ReportArgs, runs: Vec<Run>) -> Result<Exit, Failure> {
     let Some(mut run) = runs.next() else { return Ok(Exit::Passed) };
     runs.for_each(|other| run.merge(other));
     let summary = verdict::summarise(&run);
-    args.outputs.write_run(&run, &summary, None)?;
+    args.outputs.write(&run, &summary, None)?;
     Ok(exit(summary.passed))
 }
 
 fn compare(args: &ReportArgs, base: &Path, new: &Path) -> Result<Exit, Failure> {
-    args.outputs.check(1)?;
+    args.outputs.all.check(1)?;
     let summarised = |dir: &Path| -> Result<(String, Summary), Failure> {
         Ok((dir.display().to_string(), verdict::summarise(&read(dir)?)))
     };
     let ((base_name, base), (new_name, new)) = (summarised(base)?, summarised(new)?);
     let comparison = verdict::compare((&base_name, &base), (&new_name, &new), args.tolerance.unwrap_or(TOLERANCE));
-    args.outputs.write_comparison(&comparison)?;
+    args.outputs.all.write_comparison(&comparison)?;
     Ok(exit(comparison.passed))
 }
 

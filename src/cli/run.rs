@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failure;
-use super::outputs::OutputArgs;
 use super::progress::Progress;
 use super::recorder::{Recorder, kept};
+use super::run_outputs::RunOutputs;
 use super::scenarios::find;
 use super::secret::PasswordArgs;
 use super::settings::SettingsArgs;
@@ -55,7 +55,7 @@ pub(super) struct RunArgs {
     out: Option<PathBuf>,
 
     #[command(flatten)]
-    outputs: OutputArgs,
+    outputs: RunOutputs,
 }
 
 /// What a run may do to a machine that is not its own.
@@ -187,7 +187,7 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         started_at,
     };
-    let mut recorder = Recorder::new(dir, Progress::new(args.outputs.quiet), signals.stopper.clone());
+    let mut recorder = Recorder::new(dir, Progress::new(args.outputs.all.quiet), signals.stopper.clone());
     let played = run::play(&part.scenario, &options, &signals.stop, &mut |event| recorder.event(&event)).await;
     let recorded = recorder.finish();
     let mut failures: Vec<Failure> = played.err().map(Failure::from).into_iter().chain(recorded.lost).collect();
@@ -195,7 +195,7 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
         // Nothing was measured: the place stays free for the same command again.
         failures.extend(recorded.dir.discard().err().map(kept));
     } else {
-        failures.extend(args.outputs.write_run(&recorded.run, &recorded.summary, Some(recorded.dir.path())).err());
+        failures.extend(args.outputs.write(&recorded.run, &recorded.summary, Some(recorded.dir.path())).err());
     }
     match (failures.is_empty(), recorded.summary.passed) {
         (false, _) => Err(failures),

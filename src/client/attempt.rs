@@ -28,6 +28,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The ERROR token's number, when the server refused the login with one.
     pub server_error: Option<u32>,
+    /// When the connect began.
+    pub began: Monotonic,
     /// When the outcome was known.
     pub at: Monotonic,
     /// How long each phase took that came to pass.
@@ -93,7 +95,7 @@ impl Client {
                 timings.put(Phase::ConnectFailed, connect);
                 tracing::debug!(%error, "connect failed");
                 let Verdict { outcome, server_error } = Verdict::of_error(&error);
-                return Ended { outcome, server_error, at: Monotonic::now(), timings, open: None };
+                return Ended { outcome, server_error, began, at: Monotonic::now(), timings, open: None };
             }
         };
         timings.put(Phase::Connect, connect);
@@ -106,7 +108,7 @@ impl Client {
         tracing::debug!(outcome = ?verdict.outcome, error = verdict.server_error, "ended");
         let left = self.config.timeout.0.saturating_sub(at.since(began));
         let open = Some(Open { stream, close: self.config.close_after(verdict.outcome), at, left });
-        Ended { outcome: verdict.outcome, server_error: verdict.server_error, at, timings, open }
+        Ended { outcome: verdict.outcome, server_error: verdict.server_error, began, at, timings, open }
     }
 
     async fn login(&self, stream: TcpStream, left: Duration, timings: &mut Timings) -> (Verdict, TcpStream) {

@@ -155,7 +155,7 @@ impl Attempts {
     }
 
     fn count(&self, intended: Monotonic, ended: &Ended) {
-        self.tally.borrow_mut().end(intended, ended);
+        self.tally.borrow_mut().end(self.start, intended, ended);
         if ended.outcome == Outcome::PortsExhausted && !self.saw_exhaustion.replace(true) {
             self.exhausted.set(Some(ended.at.since(self.start)));
             self.wake.notify_one();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::Ended;
-use crate::record::{Counts, Histogram, LatencySet, LoadInterval, Outcome, Phase};
+use crate::record::{ConnectSlice, Counts, Histogram, LatencySet, LoadInterval, Outcome, Phase};
 use crate::units::Monotonic;
 
 /// Counts and histograms of one interval; emptied by each report.
@@ -24,6 +24,7 @@ pub(super) struct Tally {
     given_up: u64,
     latencies: LatencySet,
     schedule_lag: Histogram,
+    connects: BTreeMap<u32, ConnectSlice>,
 }
 
 impl Tally {
@@ -63,16 +64,29 @@ impl Tally {
         self.outcomes.add(Outcome::Other, 1);
     }
 
-    /// An attempt had its outcome.
-    pub(super) fn end(&mut self, intended: Monotonic, ended: &Ended) {
+    /// An attempt of the arm that started at `start` had its outcome.
+    pub(super) fn end(&mut self, start: Monotonic, intended: Monotonic, ended: &Ended) {
         self.outcomes.add(ended.outcome, 1);
         if let Some(number) = ended.server_error {
             *self.server_errors.entry(number).or_insert(0) += 1;
         }
         for (phase, span) in ended.timings.iter() {
             self.latencies.record(phase, span);
+            self.connect(phase, ended.began.since(start), span);
         }
         self.latencies.record(Phase::Total, ended.at.since(intended));
+    }
+
+    /// Counts a connect to the slice of time in which it began.
+    fn connect(&mut self, phase: Phase, began: Duration, span: Duration) {
+        if !matches!(phase, Phase::Connect | Phase::ConnectFailed) {
+            return;
+        }
+        let length = ConnectSlice::LENGTH;
+        let index = u32::try_from(began.as_nanos() / length.as_nanos()).unwrap_or(u32::MAX);
+        let slice = self.connects.entry(index).or_default();
+        slice.at = (length * index).saturating_add(length / 2);
+        if phase == Phase::Connect { slice.connect.record(span) } else { slice.failed.record(span) }
     }
 
     /// A connection was closed, this long after its attempt's outcome.
@@ -116,6 +130,7 @@ impl Tally {
             schedule_lag: tally.schedule_lag,
             in_flight,
             held,
+            connects: tally.connects.into_values().collect(),
         }
     }
 }

@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod by_share;
+
+pub use by_share::{ConnectsByShare, ShareGroup};
+
 use super::{
     ArmEnd, ArmFacts, Counters, Counts, Drawn, Histogram, LatencySet, LedgerInterval, LoadInterval, Outcome, Phase,
     Sample, Series, Side, SideSample, Table, TableReason, TcpState,
@@ -67,6 +71,8 @@ pub struct ArmRun {
     pub samples: Series<Sample>,
     /// Load over time, by worker, so that thinning out never drops one worker alone.
     pub intervals: BTreeMap<u32, Series<IntervalPoint>>,
+    /// Connect latency by the share of the port range in use.
+    pub connects_by_share: ConnectsByShare,
 }
 
 /// The client's local ports.
@@ -122,6 +128,25 @@ pub struct IntervalPoint {
     pub connect_p50: Option<Duration>,
     /// Their 99th percentile.
     pub connect_p99: Option<Duration>,
+    /// Every phase that something came to, in order.
+    pub phases: Vec<PhasePoint>,
+}
+
+/// One phase in one load interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhasePoint {
+    /// The phase.
+    pub phase: Phase,
+    /// Its median.
+    pub p50: Duration,
+    /// Its 99th percentile.
+    pub p99: Duration,
+}
+
+impl PhasePoint {
+    fn of((phase, histogram): (Phase, &Histogram)) -> Option<Self> {
+        Some(Self { phase, p50: histogram.at(0.5)?, p99: histogram.at(0.99)? })
+    }
 }
 
 impl Drawn for IntervalPoint {}
@@ -156,6 +181,7 @@ impl ArmRun {
             end: None,
             samples: Series::default(),
             intervals: BTreeMap::new(),
+            connects_by_share: ConnectsByShare::default(),
         }
     }
 
@@ -187,6 +213,9 @@ impl ArmRun {
         }
         if let Some(client) = &sample.client {
             self.client(client);
+            if let Some(used) = self.ports_used(client) {
+                self.connects_by_share.look(sample.at, used, self.facts.ephemeral_ports.count);
+            }
         }
         self.has_final_table |= sample.has_table_of(TableReason::End);
         self.samples.push(sample.clone());
@@ -233,7 +262,9 @@ impl ArmRun {
         self.held_peak = self.held_peak.max(self.held.values().sum());
         self.schedule = self.schedule.max(interval.schedule);
         self.last_start = self.last_start.max(interval.last_start);
-        let connect = interval.latencies.of(Phase::Connect);
+        self.connects_by_share.connects(&interval.connects);
+        let phases: Vec<_> = interval.latencies.iter().filter_map(PhasePoint::of).collect();
+        let connect = phases.iter().find(|point| point.phase == Phase::Connect);
         let room = Series::<IntervalPoint>::CAPACITY / self.facts.workers.max(1) as usize;
         let intervals = self.intervals.entry(interval.worker).or_insert_with(|| Series::with_capacity(room));
         intervals.push(IntervalPoint {
@@ -245,8 +276,9 @@ impl ArmRun {
             outcomes: interval.outcomes.clone(),
             in_flight: interval.in_flight,
             held: interval.held,
-            connect_p50: connect.and_then(|h| h.at(0.5)),
-            connect_p99: connect.and_then(|h| h.at(0.99)),
+            connect_p50: connect.map(|point| point.p50),
+            connect_p99: connect.map(|point| point.p99),
+            phases,
         });
     }
 
@@ -261,6 +293,11 @@ impl ArmRun {
         // Who has missed an end believes that its port is still held.
         let missed = whole.lost + whole.replaced + whole.omitted > 0;
         self.ports.ledger_peak = if missed { 0 } else { whole.open.peak };
+    }
+
+    pub(super) fn ended(&mut self, end: &ArmEnd) {
+        self.connects_by_share.end();
+        self.end = Some(end.clone());
     }
 
     pub(super) fn exhausted(&mut self, at: Duration) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::sample::seconds;
-use super::{Counts, Histogram, LatencySet, LedgerInterval, Outcome, PortRangeSummary, Sample};
+use super::{CoarseHistogram, Counts, Histogram, LatencySet, LedgerInterval, Outcome, PortRangeSummary, Sample};
 
 /// One thing that happened in a run; `events.jsonl` holds one a line, the header first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -189,6 +189,29 @@ pub struct LoadInterval {
     pub in_flight: u64,
     /// Sockets held by the close strategy at the interval's end.
     pub held: u64,
+    /// The connects that ended in the interval, by when they began: fine enough to be laid beside the ports in use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connects: Vec<ConnectSlice>,
+}
+
+/// The connects that began in one slice of [`ConnectSlice::LENGTH`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ConnectSlice {
+    /// The slice's middle, in seconds after the arm's start.
+    #[serde(rename = "at_s", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub at: Duration,
+    /// How many connects that succeeded took so many nanoseconds: steps of 3 %, by their lower end.
+    #[serde(default, skip_serializing_if = "CoarseHistogram::is_empty")]
+    pub connect: CoarseHistogram,
+    /// Those that failed.
+    #[serde(default, skip_serializing_if = "CoarseHistogram::is_empty")]
+    pub failed: CoarseHistogram,
+}
+
+impl ConnectSlice {
+    /// How long a slice is: the sampler counts ports in use as often.
+    pub const LENGTH: Duration = Duration::from_millis(20);
 }
 
 /// How an arm ended, and what it cost.

@@ -6,6 +6,7 @@
 
 mod arm_run;
 mod check;
+mod coarse;
 mod comparison;
 mod counts;
 mod doctor;
@@ -20,17 +21,18 @@ mod series;
 mod state;
 mod summary;
 
-pub use arm_run::{ArmRun, IntervalPoint, Ports};
+pub use arm_run::{ArmRun, ConnectsByShare, IntervalPoint, PhasePoint, Ports, ShareGroup};
 pub use check::{
     Check, CheckLimits, CheckVerdict, ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Symptom,
 };
+pub use coarse::CoarseHistogram;
 pub use comparison::{ArmComparison, Change, Comparison, ComparisonRow, Scale};
 pub use counts::{Counts, Named};
 pub use doctor::{
     CloseWaitHolder, Destination, Doctor, DoctorFinding, Leak, NamespacesFound, Place, PortsUse, ProcessFound, Scope,
     Setting, TargetFound, Wall, WallMet, WallUnit,
 };
-pub use event::{ArmEnd, ArmFacts, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
+pub use event::{ArmEnd, ArmFacts, ConnectSlice, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
 pub use ledger::{ClosedFirst, Gauge, LedgerInterval};
 pub use outcome::Outcome;

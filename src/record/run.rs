@@ -35,7 +35,7 @@ impl Run {
             Event::Ledger { arm, interval } => self.with(arm, |arm| arm.ledger(interval)),
             Event::Exhausted { arm, at_s } => self.with(arm, |arm| arm.exhausted(*at_s)),
             Event::Notice { arm, text } => self.notices.push((arm.clone(), text.clone())),
-            Event::ArmEnded { arm, end } => self.with(arm, |arm| arm.end = Some(end.as_ref().clone())),
+            Event::ArmEnded { arm, end } => self.with(arm, |arm| arm.ended(end)),
             Event::RunEnded { complete } => self.complete = *complete,
         }
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    ArmEnd, ArmFacts, ClosedFirst, Counters, Cpu, Event, Gauge, Header, Histogram, HostFacts, LedgerInterval,
-    LoadInterval, Outcome, Phase, PortRangeSummary, Run, Sample, SamplingFacts, SideSample, Summary, Table,
-    TableReason, TcpState,
+    ArmEnd, ArmFacts, ClosedFirst, ConnectSlice, Counters, Cpu, Event, Gauge, Header, Histogram, HostFacts,
+    LedgerInterval, LoadInterval, Outcome, Phase, PortRangeSummary, Run, Sample, SamplingFacts, SideSample, Summary,
+    Table, TableReason, TcpState,
 };
 
 /// Attempts that fall due in one interval of 100 ms at 2,000 a second.
@@ -109,8 +109,11 @@ fn load(close: &str, step: u64, refused: u64, failed: u64) -> Event {
         ..LoadInterval::default()
     };
     let beyond_half = close == "leaky" && step >= 5;
+    let mut slices = [50, 60, 70, 80, 90]
+        .map(|at| ConnectSlice { at: Duration::from_millis(step * 100 + at), ..ConnectSlice::default() });
     for n in 0..refused {
         let connect = if beyond_half { 420 + n } else { 30 + n % 40 };
+        slices[n as usize % 5].connect.record(Duration::from_micros(connect));
         let phases = [
             (Phase::Connect, connect),
             (Phase::Prelogin, 90 + n),
@@ -124,10 +127,12 @@ fn load(close: &str, step: u64, refused: u64, failed: u64) -> Event {
         interval.schedule_lag.record(Duration::from_micros(60 + 2 * n));
     }
     for n in 0..failed {
+        slices[n as usize % 5].failed.record(Duration::from_micros(2200 + 4 * n));
         interval.latencies.record(Phase::ConnectFailed, Duration::from_micros(2200 + 4 * n));
         interval.latencies.record(Phase::Total, Duration::from_micros(2300 + 4 * n));
         interval.schedule_lag.record(Duration::from_micros(90 + 3 * n));
     }
+    interval.connects = slices.into();
     Event::Load { arm: close.into(), interval: Box::new(interval) }
 }
 

@@ -1,4 +1,4 @@
-//! A run or a check for its readers: the terminal, JSON, JUnit, Markdown, and the directory that keeps it.
+//! A run or a check for its readers: the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it.
 //!
 //! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
 //! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
@@ -15,6 +15,7 @@ mod figures;
 #[cfg(test)]
 mod fixture;
 mod hlog;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -27,6 +28,7 @@ pub use check::{check_json, check_junit, check_markdown, check_terminal};
 pub use comparison::{comparison_json, comparison_junit, comparison_markdown, comparison_terminal};
 pub use doctor::{doctor_json, doctor_terminal};
 pub use error::ReportError;
+pub use html::html;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

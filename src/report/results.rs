@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::events;
 use super::hlog::IntervalLog;
 use super::place::{empty, file_name, fresh};
-use super::{ReportError, Style, json, junit, markdown, terminal};
+use super::{ReportError, Style, html, json, junit, markdown, terminal};
 use crate::record::{Event, Run, Summary};
 
 /// The record's file, in every result directory.
@@ -35,6 +35,9 @@ struct ArmLog {
 }
 
 impl ResultDir {
+    /// The HTML report's name in every result directory.
+    pub const HTML: &'static str = "report.html";
+
     /// Makes the directory `out`, or one of its own under `closewait-results/` from `stamp` and the scenario's name.
     ///
     /// # Errors
@@ -107,7 +110,8 @@ impl ResultDir {
         Ok(())
     }
 
-    /// Writes what the run became: `summary.json`, `junit.xml`, `summary.md` and `report.txt`.
+    /// Writes what the run became: `summary.json`, `junit.xml`, `summary.md`, `report.txt` and
+    /// `report.html`.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -119,6 +123,7 @@ impl ResultDir {
             ("junit.xml", junit(run, summary)?),
             ("summary.md", markdown(run, summary)),
             ("report.txt", report),
+            (Self::HTML, html(run, summary)),
         ];
         for (name, text) in files {
             let path = self.path.join(name);
@@ -182,8 +187,16 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        let all =
-            ["events.jsonl", "junit.xml", "leaky.hlog", "orderly.hlog", "report.txt", "summary.json", "summary.md"];
+        let all = [
+            "events.jsonl",
+            "junit.xml",
+            "leaky.hlog",
+            "orderly.hlog",
+            "report.html",
+            "report.txt",
+            "summary.json",
+            "summary.md",
+        ];
         assert_eq!(names, all);
         let text = fs::read_to_string(place.path().join("summary.json")).unwrap();
         assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);

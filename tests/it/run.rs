@@ -103,7 +103,7 @@ fn a_failed_expectation_exits_1_and_is_in_every_format() {
         assert!(text.contains("ports.peak"), "{file}: {text}");
     }
     let kept = done.results();
-    for file in ["events.jsonl", "summary.json", "junit.xml", "summary.md", "report.txt"] {
+    for file in ["events.jsonl", "summary.json", "junit.xml", "summary.md", "report.txt", "report.html"] {
         assert!(kept.join(file).exists(), "{file}");
     }
     assert!(
@@ -224,6 +224,46 @@ fn several_results_are_rendered_one_after_another() {
     assert!(page.contains(&one) && page.contains(&two) && page.matches("PASSED").count() == 2, "{page}");
     closewait(&["report", &one, "missing"]).done().exits(2).complains(&["missing"]);
     closewait(&["report", &one, &two, "--json", "-"]).done().exits(2).complains(&["hint:"]);
+}
+
+#[test]
+fn the_html_report_goes_where_it_is_asked_to() {
+    let run = |name: &str| closewait(&["run", "--attempts", "5", "--quiet", "--out", name]).done().exits(0);
+    let (one, two) = (run("one"), run("two"));
+    let [one, two] = [one.dir.path().join("one"), two.dir.path().join("two")];
+    let written = std::fs::read_to_string(one.join("report.html")).unwrap();
+    let (name, other) = (one.to_str().unwrap(), two.to_str().unwrap());
+    // Rendered again it is the same page, into both directories, into a file, and to stdout alone.
+    for dir in [&one, &two] {
+        std::fs::remove_file(dir.join("report.html")).unwrap();
+    }
+    closewait(&["report", name, other, "--html", "--quiet"]).done().exits(0);
+    assert_eq!(std::fs::read_to_string(one.join("report.html")).unwrap(), written);
+    assert!(two.join("report.html").exists());
+    let done = closewait(&["report", name, "--html", "page.html", "--quiet"]).done().exits(0);
+    assert_eq!(std::fs::read_to_string(done.dir.path().join("page.html")).unwrap(), written);
+    assert_eq!(closewait(&["report", name, "--html", "-"]).done().exits(0).stdout(), written);
+    closewait(&["report", name, "--html", "-", "--json", "-"]).done().exits(2).complains(&["stdout"]);
+    closewait(&["report", other, "--html", name]).done().exits(2).complains(&["directory", "hint:"]);
+    closewait(&["report", name, other, "--html", "page.html"]).done().exits(2).complains(&["hint:"]);
+    closewait(&["report", name, "--html", "no/where.html"]).done().exits(2).complains(&["hint:"]);
+}
+
+/// Workers tell when their connects began, and the sampler how many ports were in use then: all of them are placed.
+#[test]
+fn every_connect_is_laid_beside_the_ports_in_use() {
+    let done = small(&["--json", "-"]).exits(0);
+    if !isolated(&done.json(), "every_connect_is_laid_beside_the_ports_in_use") {
+        return;
+    }
+    let run = closewait::report::ResultDir::read(&done.results()).unwrap();
+    let groups = run.arm("leaky").unwrap().connects_by_share.groups();
+    assert_eq!(groups.iter().map(|group| group.connect.count()).sum::<u64>(), 300);
+    assert_eq!(groups.iter().map(|group| group.failed.count()).sum::<u64>(), 100);
+    let filled = groups.iter().filter(|group| group.connect.count() > 0).count();
+    assert!(filled > 10, "a leak passes through the whole range: {filled} of {}", groups.len());
+    let late: u64 = groups[..45].iter().map(|group| group.failed.count()).sum();
+    assert_eq!(late, 0, "connects fail at the end of the range");
 }
 
 /// A reset gives the port back, and the descriptor not: 300 ports once stood for no more than 300 sockets.

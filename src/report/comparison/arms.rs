@@ -36,6 +36,11 @@ fn cells(it: &ArmComparison) -> [String; 6] {
     ]
 }
 
+/// The table of every pair: its heads, then a row a figure.
+pub(in crate::report) fn differences_rows(summary: &Summary) -> Vec<Vec<[String; 6]>> {
+    pairs(summary).into_iter().map(rows).collect()
+}
+
 /// The lines for a terminal; none where nothing was compared.
 pub(in crate::report) fn differences(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = Vec::new();

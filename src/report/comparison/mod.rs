@@ -4,5 +4,5 @@ mod arms;
 mod documents;
 mod words;
 
-pub(super) use arms::{differences, differences_markdown};
+pub(super) use arms::{differences, differences_markdown, differences_rows};
 pub use documents::{comparison_json, comparison_junit, comparison_markdown, comparison_terminal};

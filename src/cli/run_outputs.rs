@@ -1,0 +1,66 @@
+//! Where the results of a run go: those of every command, and the HTML report.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::outputs::{Documents, OutputArgs, bug, has_a_place, show, two_on_stdout, write_or_print};
+use crate::record::{Run, Summary};
+use crate::report::{self, ResultDir};
+
+/// Where the results of a run go beside the terminal.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunOutputs {
+    #[command(flatten)]
+    pub(super) all: OutputArgs,
+
+    /// Write the HTML report, one file with plots; without FILE, into the result directory, where a run leaves it anyway
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    html: Option<Option<PathBuf>>,
+}
+
+impl RunOutputs {
+    /// Refuses what cannot be written of so many results, before anything is played for it.
+    pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
+        self.all.check(results)?;
+        let Some(path) = self.html.as_ref().and_then(Option::as_deref) else { return Ok(()) };
+        // `report --html DIR` takes the directory for the file.
+        if path.is_dir() {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "write the HTML report to {}: it is a directory",
+                path.display()
+            ))
+            .hint("name the result directories first, --html last: closewait report DIR --html"));
+        }
+        if results > 1 {
+            return Err(Failure::usage(anyhow::anyhow!("write one HTML report of {results} results"))
+                .hint("--html without a file writes each into its own result directory"));
+        }
+        if path == Path::new("-") && self.all.on_stdout() > 0 {
+            return Err(two_on_stdout());
+        }
+        has_a_place(path)
+    }
+
+    /// Writes everything that was asked for, the report last; `dir` is where the results lie.
+    pub(super) fn write(&self, run: &Run, summary: &Summary, dir: Option<&Path>) -> Result<(), Failure> {
+        self.all.write_files(&Documents {
+            json: report::json(summary).map_err(bug)?,
+            junit: report::junit(run, summary).map_err(Failure::machine)?,
+            markdown: report::markdown(run, summary),
+        })?;
+        let html = self.html(dir);
+        if let Some(path) = &html {
+            write_or_print(path, &report::html(run, summary))?;
+        }
+        // Either document may have stdout for itself.
+        let on_stdout = html.as_deref().filter(|path| *path == Path::new("-")).or(self.all.json.as_deref());
+        show(self.all.quiet, on_stdout, |style| report::terminal(run, summary, dir, style))
+    }
+
+    /// Where the HTML report goes besides the directory of a run: to `dir`, unless a file was named.
+    fn html(&self, dir: Option<&Path>) -> Option<PathBuf> {
+        self.html.as_ref()?.clone().or_else(|| dir.map(|dir| dir.join(ResultDir::HTML)))
+    }
+}
