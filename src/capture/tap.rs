@@ -98,13 +98,13 @@ impl AsFd for Tap {
 }
 
 /// Asks for the whole room, or for as much of it as the machine allows to those without `CAP_NET_ADMIN`.
-fn enlarge(socket: &Socket) -> io::Result<()> {
+pub(super) fn enlarge(socket: &Socket) -> io::Result<()> {
     set_socket_recv_buffer_size_force(socket, ROOM).or_else(|_| set_socket_recv_buffer_size(socket, ROOM))?;
     Ok(())
 }
 
 #[expect(unsafe_code, reason = "no crate here sets SO_TIMESTAMPNS")]
-fn stamp_packets(socket: &Socket) -> io::Result<()> {
+pub(super) fn stamp_packets(socket: &Socket) -> io::Result<()> {
     let on: libc::c_int = 1;
     let (value, length) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
     // SAFETY: the pointer and the length are those of `on`, which outlives the call.
@@ -115,7 +115,7 @@ fn stamp_packets(socket: &Socket) -> io::Result<()> {
 /// Waits until packets are stamped as they arrive. The first socket of a machine that asks for stamps only has a worker
 /// of the kernel's scheduled that begins with it, under load ten milliseconds later; packets before that are stamped
 /// when they are read, and would all seem to come at once.
-fn await_stamps() {
+pub(super) fn await_stamps() {
     // Without a loopback nothing can be tried, and the first packets' times may be those of their reading.
     let Ok(probe) = probe() else { return };
     for _ in 0..PROBES {
@@ -145,7 +145,7 @@ fn probe() -> io::Result<Socket> {
 }
 
 #[expect(unsafe_code, reason = "no crate here makes a sockaddr_ll")]
-fn bind(socket: &Socket) -> io::Result<()> {
+pub(super) fn bind(socket: &Socket) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
@@ -164,7 +164,7 @@ fn bind(socket: &Socket) -> io::Result<()> {
 
 /// Receives one packet; how long it is and how long its control messages are.
 #[expect(unsafe_code, reason = "rustix drops the control messages that it does not know, time stamps among them")]
-fn receive(socket: &Socket, packet: &mut [u8], control: &mut [u8]) -> Result<(usize, usize), Errno> {
+pub(super) fn receive(socket: &Socket, packet: &mut [u8], control: &mut [u8]) -> Result<(usize, usize), Errno> {
     let mut part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
     // SAFETY: a msghdr is numbers and pointers, for which zeroes are a value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -182,7 +182,7 @@ fn receive(socket: &Socket, packet: &mut [u8], control: &mut [u8]) -> Result<(us
 
 /// Packets dropped since this was last asked.
 #[expect(unsafe_code, reason = "no crate here reads PACKET_STATISTICS")]
-fn dropped(socket: &Socket) -> io::Result<u32> {
+pub(super) fn dropped(socket: &Socket) -> io::Result<u32> {
     /// `linux/if_packet.h`
     const PACKET_STATISTICS: libc::c_int = 6;
     // `struct tpacket_stats`: packets, then drops.

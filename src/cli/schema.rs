@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::outputs::print;
 
 /// The documents that have a schema.
-pub(super) const NAMES: [&str; 5] = ["summary", "check", "scenario", "events", "serve"];
+pub(super) const NAMES: [&str; 6] = ["summary", "check", "trace", "scenario", "events", "serve"];
 
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.document.as_str() {

@@ -3,7 +3,7 @@
 //! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
 //! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
 //! order, and a caller names the one it wants. A [`Check`](crate::record::Check) has the same four formats, each named
-//! `check_` and the format.
+//! `check_` and the format; a [`Trace`](crate::record::Trace) has JSON and the terminal.
 
 mod check;
 mod error;
@@ -19,6 +19,7 @@ mod place;
 mod results;
 mod schema;
 mod terminal;
+mod trace;
 
 pub use check::{check_json, check_junit, check_markdown, check_terminal};
 pub use error::ReportError;
@@ -29,3 +30,4 @@ pub use results::ResultDir;
 pub use schema::schema;
 pub(crate) use terminal::wrapped;
 pub use terminal::{Style, terminal};
+pub use trace::{trace_json, trace_terminal};

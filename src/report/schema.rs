@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use crate::record::{Check, Event, Summary};
+use crate::record::{Check, Event, Summary, Trace};
 
-/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` (what `closewait check --json` writes) or `events`
-/// (one line of `events.jsonl`); none for another name.
+/// The JSON Schema of `summary` (`summary.json`, `--json`), `check` and `trace` (what those commands' `--json`
+/// writes) or `events` (one line of `events.jsonl`); none for another name.
 #[must_use]
 pub fn schema(name: &str) -> Option<Value> {
     match name {
         "summary" => Some(schemars::schema_for!(Summary).to_value()),
         "check" => Some(schemars::schema_for!(Check).to_value()),
+        "trace" => Some(schemars::schema_for!(Trace).to_value()),
         "events" => Some(schemars::schema_for!(Event).to_value()),
         _ => None,
     }

@@ -5,7 +5,7 @@ use super::super::terminal::text;
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(in crate::report) enum Column {
     /// To the left.
     Left,
     /// To the right: numbers.
@@ -15,13 +15,13 @@ pub(super) enum Column {
 }
 
 /// One line of a table; `paint` is for its first cell.
-pub(super) struct Row {
-    pub(super) paint: Option<Paint>,
-    pub(super) cells: Vec<String>,
+pub(in crate::report) struct Row {
+    pub(in crate::report) paint: Option<Paint>,
+    pub(in crate::report) cells: Vec<String>,
 }
 
 impl Row {
-    pub(super) const fn plain(cells: Vec<String>) -> Self {
+    pub(in crate::report) const fn plain(cells: Vec<String>) -> Self {
         Self { paint: None, cells }
     }
 }
@@ -33,7 +33,7 @@ const GAP: usize = 2;
 const NARROWEST: usize = 8;
 
 /// The rows in columns, within `width`; a column that is empty in every row is left out.
-pub(super) fn table(columns: &[Column], rows: &[Row], width: usize, style: Style) -> Vec<String> {
+pub(in crate::report) fn table(columns: &[Column], rows: &[Row], width: usize, style: Style) -> Vec<String> {
     let widths = fitted(columns, rows, width);
     let line = |row: &Row| {
         let mut cells = Vec::with_capacity(columns.len());

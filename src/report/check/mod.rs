@@ -3,7 +3,7 @@
 //! One fault fills a screen with all that is known of it; several are a matrix with the reasons of those that fail. The
 //! choice not taken: a screen a fault, through which the one that fails would have to be looked for.
 
-mod columns;
+pub(super) mod columns;
 mod connections;
 #[cfg(test)]
 pub(super) mod fixture;
