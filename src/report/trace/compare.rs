@@ -25,33 +25,34 @@ pub(super) fn fits(left: &TracedConnection, right: &TracedConnection, style: Sty
 pub(super) fn side_by_side(left: &TracedConnection, right: &TracedConnection, style: Style) -> Vec<String> {
     let width = (style.columns() - text::columns(BETWEEN)) / 2;
     let mut lines = Vec::new();
-    let both = |lines: &mut Vec<String>, left: Vec<String>, right: Vec<String>, paint: Option<Paint>| {
+    let both = |lines: &mut Vec<String>, left: Vec<String>, right: Vec<String>, paints: [Option<Paint>; 2]| {
         for n in 0..left.len().max(right.len()) {
-            let cell = |half: &[String]| {
+            let cell = |half: &[String], paint: Option<Paint>| {
                 let cell = text::cell(half.get(n).map_or("", String::as_str), width);
                 paint.map_or_else(|| cell.clone(), |paint| style.paint(paint, &cell))
             };
-            lines.push(format!("{}{BETWEEN}{}", cell(&left), cell(&right)).trim_end().to_owned());
+            let line = format!("{}{BETWEEN}{}", cell(&left, paints[0]), cell(&right, paints[1]));
+            lines.push(line.trim_end().to_owned());
         }
     };
     // What is painted has no width: the halves are painted when they are laid out.
     let plain = Style::new(false, style.columns());
-    both(&mut lines, head(left, width, plain), head(right, width, plain), Some(Paint::Strong));
-    both(&mut lines, vec![String::new()], vec![String::new()], None);
+    both(&mut lines, head(left, width, plain), head(right, width, plain), [Some(Paint::Strong); 2]);
+    both(&mut lines, vec![String::new()], vec![String::new()], [None; 2]);
     let title = |width| vec![line("#", "ms", "", "what it is", [" client", " server"], width)];
-    both(&mut lines, title(width), title(width), Some(Paint::Strong));
+    both(&mut lines, title(width), title(width), [Some(Paint::Strong); 2]);
     let (ours, theirs) = (items(left), items(right));
     for (ours, theirs) in align(&ours, &theirs) {
-        let paint = match (ours, theirs) {
-            (Some(Item::Missing(_)), _) | (_, Some(Item::Missing(_))) => Some(Paint::Bad),
-            (Some(Item::Remark(_)), _) | (_, Some(Item::Remark(_))) => Some(Paint::Faint),
+        let paint = |item: Option<&Item<'_>>| match item {
+            Some(Item::Missing(_)) => Some(Paint::Bad),
+            Some(Item::Remark(_)) => Some(Paint::Faint),
             _ => None,
         };
         let half = |item: Option<&Item<'_>>| item.map_or_else(Vec::new, |item| cell(item, width));
-        both(&mut lines, half(ours), half(theirs), paint);
+        both(&mut lines, half(ours), half(theirs), [ours, theirs].map(paint));
     }
-    both(&mut lines, vec![String::new()], vec![String::new()], None);
-    both(&mut lines, foot(left, width, plain), foot(right, width, plain), None);
+    both(&mut lines, vec![String::new()], vec![String::new()], [None; 2]);
+    both(&mut lines, foot(left, width, plain), foot(right, width, plain), [None; 2]);
     lines.push(String::new());
     lines
 }

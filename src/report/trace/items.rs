@@ -38,7 +38,8 @@ impl Item<'_> {
                 format!("{:?} {flags} {}", frame.from, names.join(" "))
             }
             Self::Remark(remark) => format!("{:?} {:?}", remark.kind, remark.side),
-            Self::Missing(missing) => format!("missing {:?}", missing.side),
+            // Beside the one that came.
+            Self::Missing(missing) => format!("{:?} FIN, ACK ", missing.side),
         }
     }
 }
