@@ -17,15 +17,16 @@
 //! | [`client`] | one login attempt: the drivers and the close strategies | when attempts start |
 //! | [`load`] | when attempts start: the schedule, the retries, the worker | a socket |
 //! | [`sample`] | the kernel's socket table and counters as values, within a budget | processes that it starts |
-//! | [`capture`] | packets to frames, and the ledger of opens and closes | a payload: only SYN, FIN and RST come through |
+//! | [`capture`] | packets to frames, capture files, and the ledger of opens and closes | a ledger's payload: only SYN, FIN and RST come through |
 //! | [`sandbox`] | hosts made of namespaces, gone when dropped | what runs in them |
 //! | [`host`] | a part of this program inside a host, and its death with its parent | the name of a role |
 //! | [`verdict`] | expectations and findings over a run | measuring, printing |
 //! | [`scenario`] | TOML to a scenario that cannot be invalid | playing it |
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
+//! | [`trace`] | one connection explained, frame by frame | loads: it makes one attempt |
 //! | [`doctor`] | limits and walls as values, and which one a leak meets first | a setting that it changes |
-//! | [`report`] | a run, a check or a doctor's findings to the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`report`] | a run, a check, a trace or a doctor's findings to the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it | judging |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;
@@ -44,6 +45,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod server;
 pub mod tds;
+pub mod trace;
 pub mod units;
 pub mod verdict;
 pub mod wire;

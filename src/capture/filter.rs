@@ -16,25 +16,25 @@ use super::segment::{FIN, FLAGS_AT, FRAGMENT, FRAGMENT_AT, IPV6_HEADER, RST, SYN
 pub(super) const SNAP: usize = 128;
 
 /// `linux/if_packet.h`: the copy of a packet that is on its way out.
-const PACKET_OUTGOING: u32 = 4;
+pub(super) const PACKET_OUTGOING: u32 = 4;
 
 /// One instruction: its code, how far to jump when its test holds and when not, its operand.
 pub(super) type Instruction = (u16, u8, u8, u32);
 
-const fn instruction(code: u32, yes: u8, no: u8, operand: u32) -> Instruction {
+pub(super) const fn instruction(code: u32, yes: u8, no: u8, operand: u32) -> Instruction {
     (code as u16, yes, no, operand)
 }
 
-const fn byte(at: usize) -> Instruction {
+pub(super) const fn byte(at: usize) -> Instruction {
     instruction(BPF_LD | BPF_B | BPF_ABS, 0, 0, at as u32)
 }
 
-const fn half(at: usize) -> Instruction {
+pub(super) const fn half(at: usize) -> Instruction {
     instruction(BPF_LD | BPF_H | BPF_ABS, 0, 0, at as u32)
 }
 
 /// What the kernel knows of the packet beside its bytes.
-const fn known(what: libc::c_int) -> Instruction {
+pub(super) const fn known(what: libc::c_int) -> Instruction {
     instruction(BPF_LD | BPF_H | BPF_ABS, 0, 0, (libc::SKF_AD_OFF + what) as u32)
 }
 
@@ -43,11 +43,11 @@ const fn half_of_tcp(at: usize) -> Instruction {
     instruction(BPF_LD | BPF_H | BPF_IND, 0, 0, at as u32)
 }
 
-const fn equals(operand: u32, yes: u8, no: u8) -> Instruction {
+pub(super) const fn equals(operand: u32, yes: u8, no: u8) -> Instruction {
     instruction(BPF_JMP | BPF_JEQ | BPF_K, yes, no, operand)
 }
 
-const fn any_of(operand: u32, yes: u8, no: u8) -> Instruction {
+pub(super) const fn any_of(operand: u32, yes: u8, no: u8) -> Instruction {
     instruction(BPF_JMP | BPF_JSET | BPF_K, yes, no, operand)
 }
 

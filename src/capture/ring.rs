@@ -13,10 +13,18 @@ use libc::{TP_STATUS_KERNEL, TP_STATUS_USER, tpacket_req, tpacket2_hdr};
 use socket2::Socket;
 
 use super::filter::SNAP;
+use super::frames::SNAP_LENGTH;
 
-/// Room for one packet: the kernel's header of 80 bytes at the most, and what the filter lets through.
-const FRAME: usize = 256;
-const _: () = assert!(80 + SNAP <= FRAME, "no packet is cut off");
+/// What the kernel writes before a packet, at the most: its own header, and room that aligns the packet's.
+const KERNELS: usize = 96;
+
+/// A frame for headers alone, as a ledger's filter lets them through.
+pub(super) const HEADERS: usize = 256;
+const _: () = assert!(KERNELS + SNAP <= HEADERS, "no packet is cut off");
+
+/// A frame for a whole packet, of up to [`SNAP_LENGTH`] bytes.
+pub(super) const WHOLE: usize = 128 * 1024;
+const _: () = assert!(KERNELS + SNAP_LENGTH as usize <= WHOLE && WHOLE <= BLOCK, "no packet is cut off");
 
 /// `linux/if_packet.h`: frames as [`tpacket2_hdr`] begins them.
 const TPACKET_V2: libc::c_int = 1;
@@ -28,6 +36,8 @@ const BLOCK: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Ring {
     start: NonNull<u8>,
+    /// The size of one.
+    frame: usize,
     frames: usize,
     next: usize,
 }
@@ -37,40 +47,42 @@ pub(super) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Gives `socket`, which must not be bound yet, a ring of `size` bytes: whole pages, and whole blocks beyond one.
-    pub(super) fn open(socket: &Socket, size: usize) -> io::Result<Self> {
+    /// Gives `socket`, which must not be bound yet, a ring of `size` bytes: whole pages, and whole blocks beyond one. A
+    /// `frame` is a power of two, so that frames lie without a gap.
+    pub(super) fn open(socket: &Socket, frame: usize, size: usize) -> io::Result<Self> {
         set(socket, libc::PACKET_VERSION, &TPACKET_V2)?;
-        let (block, frames) = (BLOCK.min(size), size / FRAME);
+        let (block, frames) = (BLOCK.min(size), size / frame);
         let number = |n: usize| u32::try_from(n).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
         let request = tpacket_req {
             tp_block_size: number(block)?,
             tp_block_nr: number(size / block)?,
-            tp_frame_size: number(FRAME)?,
+            tp_frame_size: number(frame)?,
             tp_frame_nr: number(frames)?,
         };
         set(socket, libc::PACKET_RX_RING, &request)?;
-        Ok(Self { start: map(socket, size)?, frames, next: 0 })
+        Ok(Self { start: map(socket, size)?, frame, frames, next: 0 })
     }
 
-    /// Gives what has arrived, in order: the wall clock's stamp in nanoseconds, and the packet from its network header on.
+    /// Gives what has arrived, in order: the wall clock's stamp in nanoseconds, and the packet from its first header on (of a
+    /// `SOCK_DGRAM` socket that of the network).
     /// Never more than the ring holds, so that a flood cannot keep the reader.
     #[expect(unsafe_code, reason = "frames are the kernel's memory")]
     pub(super) fn read(&mut self, each: &mut dyn FnMut(i128, &[u8])) {
         for _ in 0..self.frames {
             // SAFETY: `next` is below `frames`, so that the frame lies within the mapping.
-            let frame = unsafe { self.start.add(self.next * FRAME) };
-            // SAFETY: a frame begins with its status, aligned to 256 bytes; the kernel, too, changes it as a whole only.
+            let frame = unsafe { self.start.add(self.next * self.frame) };
+            // SAFETY: a frame begins with its status, aligned to a power of two; the kernel, too, changes it as a whole only.
             let status = unsafe { AtomicU32::from_ptr(frame.cast().as_ptr()) };
             if status.load(Ordering::Acquire) & TP_STATUS_USER == 0 {
                 return;
             }
             // SAFETY: the status says that the kernel has written the header and leaves the frame to us.
             let header: tpacket2_hdr = unsafe { ptr::read(frame.cast().as_ptr()) };
-            let (at, length) = (usize::from(header.tp_net), header.tp_snaplen as usize);
-            let length = length.min(FRAME.saturating_sub(at));
+            let (at, length) = (usize::from(header.tp_mac), header.tp_snaplen as usize);
+            let length = length.min(self.frame.saturating_sub(at));
             let stamp = i128::from(header.tp_sec) * 1_000_000_000 + i128::from(header.tp_nsec);
             // SAFETY: offset and length lie within the frame, which is ours until the status is given back.
-            each(stamp, unsafe { std::slice::from_raw_parts(frame.add(at.min(FRAME)).as_ptr(), length) });
+            each(stamp, unsafe { std::slice::from_raw_parts(frame.add(at.min(self.frame)).as_ptr(), length) });
             status.store(TP_STATUS_KERNEL, Ordering::Release);
             self.next = (self.next + 1) % self.frames;
         }
@@ -81,7 +93,7 @@ impl Drop for Ring {
     #[expect(unsafe_code, reason = "munmap is unsafe")]
     fn drop(&mut self) {
         // SAFETY: the mapping is this ring's own, of that size, and nothing borrows from it beyond `read`.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.frames * FRAME) };
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.frames * self.frame) };
     }
 }
 

@@ -44,7 +44,7 @@ impl Offset {
 }
 
 /// The wall clock's reading, in nanoseconds.
-fn wall() -> i128 {
+pub(super) fn wall() -> i128 {
     let wall = clock_gettime(ClockId::Realtime);
     i128::from(wall.tv_sec) * 1_000_000_000 + i128::from(wall.tv_nsec)
 }

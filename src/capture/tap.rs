@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use socket2::{Domain, Socket, Type};
 
 use super::filter::{Instruction, attachable, everything, towards};
-use super::ring::Ring;
+use super::ring::{HEADERS, Ring};
 use super::stamp::Offset;
 use super::steps::canonical;
 use super::{Error, Segment};
@@ -49,7 +49,7 @@ impl Tap {
         // Without a protocol nothing is queued before filter and ring are in their place.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, None).map_err(Error::Open)?;
         socket.attach_filter(&attachable(filter)).map_err(Error::Filter)?;
-        let ring = Ring::open(&socket, room).map_err(Error::Ring)?;
+        let ring = Ring::open(&socket, HEADERS, room).map_err(Error::Ring)?;
         bind(&socket).map_err(Error::Bind)?;
         Ok(Self { socket, ring, lost: 0 })
     }
@@ -86,7 +86,7 @@ impl AsFd for Tap {
 }
 
 #[expect(unsafe_code, reason = "no crate here makes a sockaddr_ll")]
-fn bind(socket: &Socket) -> io::Result<()> {
+pub(super) fn bind(socket: &Socket) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
@@ -105,7 +105,7 @@ fn bind(socket: &Socket) -> io::Result<()> {
 
 /// Packets dropped since this was last asked.
 #[expect(unsafe_code, reason = "no crate here reads PACKET_STATISTICS")]
-fn dropped(socket: &Socket) -> io::Result<u32> {
+pub(super) fn dropped(socket: &Socket) -> io::Result<u32> {
     // `struct tpacket_stats`: packets, then drops.
     let mut statistics = [0u32; 2];
     let mut length = size_of_val(&statistics) as libc::socklen_t;

@@ -20,6 +20,7 @@ Examples:
   closewait run my.toml --json -            your own, as JSON
   closewait run --close leaky --attempts 500 --target 127.0.0.1:1433 --user sa --password-env PW
   closewait check -- python3 app.py         your own program: does it close when its login is refused?
+  closewait trace --compare leaky,orderly   one connection of each, frame by frame
   closewait serve --listen 127.0.0.1:1433   a SQL Server that refuses every login with 18456
   closewait doctor                          this machine's limits, and which one a leak meets first
   closewait report closewait-results/...    a kept result again
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Put your own command under test: does it close its connections when logins fail?
     Check(Box<super::check::Args>),
+    /// Show one connection frame by frame, with the TCP state of both ends
+    Trace(Box<super::trace::TraceArgs>),
     /// Be a SQL Server stand-in, until a signal
     Serve(Box<ServeArgs>),
     /// Look at this machine's limits: where they stand, and which one a leak meets first

@@ -22,6 +22,7 @@ mod secret;
 mod serve;
 mod settings;
 mod signals;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
     if let Some(inside) = crate::host::inside() {
         let code = match inside {
             Ok(inside) if crate::check::is_mine(&inside) => crate::check::part(inside, logging::start),
+            Ok(inside) if crate::trace::is_mine(&inside) => crate::trace::part(inside, logging::start),
             inside => crate::run::part(inside, logging::start),
         };
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => run::run(*args, diagnostics),
         Command::Check(args) => check::check(*args, diagnostics),
+        Command::Trace(args) => trace::trace(&args, diagnostics),
         Command::Serve(args) => serve::serve(*args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Report(args) => report::report(&args),

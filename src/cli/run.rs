@@ -162,7 +162,7 @@ fn part(args: &RunArgs, spec: Spec, several: bool) -> Result<Part, Failure> {
 }
 
 /// A scenario from a file, or by the name of a shipped one.
-fn spec(path: &Path) -> Result<Spec, Failure> {
+pub(super) fn spec(path: &Path) -> Result<Spec, Failure> {
     let wrong = |errors| Failure::usage(anyhow::Error::new(errors));
     let is_file = path.exists() || path.extension().is_some() || path.components().count() > 1;
     if is_file {

@@ -6,7 +6,8 @@ use super::failure::Failure;
 use super::outputs::print;
 
 /// The documents that have a schema.
-pub(super) const NAMES: [&str; 7] = ["summary", "check", "comparison", "doctor", "scenario", "events", "serve"];
+pub(super) const NAMES: [&str; 8] =
+    ["summary", "check", "comparison", "doctor", "trace", "scenario", "events", "serve"];
 
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.document.as_str() {

@@ -28,6 +28,20 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// What the driver asks to be encrypted.
+    pub enum Encryption {
+        /// Nothing.
+        Off = "off",
+        /// The login packet alone.
+        Login = "login",
+        /// The whole connection.
+        On = "on",
+        /// The whole connection from its first byte on: TDS 8.0.
+        Strict = "strict",
+    }
+}
+
 /// Everything that one attempt needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
@@ -49,6 +63,10 @@ pub struct Config {
     pub source: Option<Ipv4Addr>,
     /// The range to set on each socket; none leaves the host's own.
     pub per_socket_ports: Option<PortRange>,
+    /// What the driver asks to be encrypted. The times of an attempt's phases are those of a plain login.
+    pub encryption: Encryption,
+    /// The authority that the server's certificate must come from, in PEM; none trusts this machine's own authorities.
+    pub authority: Option<String>,
 }
 
 impl Config {

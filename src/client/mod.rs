@@ -16,6 +16,6 @@ mod verdict;
 
 pub use attempt::{Client, Ended, Timings};
 pub use close::{Close, Late};
-pub use config::{Config, Driver, Login, PortSearch};
+pub use config::{Config, Driver, Encryption, Login, PortSearch};
 pub use held::Held;
 pub use open::{Closed, Open};

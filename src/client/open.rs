@@ -44,7 +44,7 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpListener;
 
-    use crate::client::{Client, Close, Closed, Config, Driver, Login};
+    use crate::client::{Client, Close, Closed, Config, Driver, Encryption, Login};
     use crate::record::Outcome;
     use crate::units::Span;
 
@@ -59,6 +59,8 @@ mod tests {
             login: Login { user: "u".into(), password: "p".into(), database: None },
             source: None,
             per_socket_ports: None,
+            encryption: Encryption::Off,
+            authority: None,
         }
     }
 

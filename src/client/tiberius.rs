@@ -5,9 +5,9 @@ use std::io;
 use tiberius::error::Error;
 use tiberius::{AuthMethod, EncryptionLevel};
 
-use super::Config;
 use super::tap::{End, Tap};
 use super::verdict::Verdict;
+use super::{Config, Encryption};
 use crate::record::Outcome;
 
 /// The driver's settings, made once and cloned for each attempt.
@@ -18,7 +18,15 @@ pub(super) fn settings(config: &Config) -> tiberius::Config {
     settings.host(&config.server_name);
     settings.port(config.target.port());
     settings.application_name("closewait");
-    settings.encryption(EncryptionLevel::NotSupported);
+    settings.encryption(match config.encryption {
+        Encryption::Off => EncryptionLevel::NotSupported,
+        Encryption::Login => EncryptionLevel::Off,
+        Encryption::On => EncryptionLevel::Required,
+        Encryption::Strict => EncryptionLevel::Strict,
+    });
+    if let Some(authority) = &config.authority {
+        settings.trust_cert_ca_bundle(authority.as_bytes());
+    }
     settings.authentication(AuthMethod::sql_server(&config.login.user, &config.login.password));
     if let Some(database) = &config.login.database {
         settings.database(database);

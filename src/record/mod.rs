@@ -1,8 +1,8 @@
 //! The vocabulary: what a run saw, as plain data that serde can write and read.
 //!
 //! A run is one stream of [`Event`]s; a [`Run`] is that stream folded, and a [`Summary`] is the document that a `Run`
-//! becomes. A [`Check`] is the document of somebody else's program under test, a [`Doctor`] that of a machine's limits.
-//! Nothing here measures, opens, or decides.
+//! becomes. A [`Check`] is the document of somebody else's program under test, a [`Doctor`] that of a machine's limits, a
+//! [`Trace`] that of single connections. Nothing here measures, opens, or decides.
 
 mod arm_run;
 mod check;
@@ -20,6 +20,7 @@ mod sample;
 mod series;
 mod state;
 mod summary;
+mod trace;
 
 pub use arm_run::{ArmRun, ConnectsByShare, IntervalPoint, PhasePoint, Ports, ShareGroup};
 pub use check::{
@@ -43,6 +44,9 @@ pub use state::TcpState;
 pub use summary::{
     ArmSummary, CpuSummary, ExpectationResult, Finding, LatencySummary, LedgerSummary, LoadSummary, PhaseSummary,
     PortRangeSummary, PortsSummary, SamplingSummary, Severity, SocketsSummary, StateSummary, Summary,
+};
+pub use trace::{
+    MissingFin, RemarkKind, StateChange, Trace, TraceEnd, TraceFrame, TraceMessage, TraceRemark, TracedConnection,
 };
 
 /// Declares a closed enum whose variants have fixed names in every document.

@@ -3,8 +3,8 @@
 //! Every format is a function of a [`Run`](crate::record::Run) and its [`Summary`](crate::record::Summary), so that a kept
 //! result renders as a fresh one does. The choice not taken: a trait of exporters; the formats share no state and no
 //! order, and a caller names the one it wants. A [`Check`](crate::record::Check) has the same four formats, each named
-//! `check_` and the format; a [`Doctor`](crate::record::Doctor) has two, `doctor_json` and
-//! `doctor_terminal`.
+//! `check_` and the format; a [`Doctor`](crate::record::Doctor) and a [`Trace`](crate::record::Trace) have JSON and the
+//! terminal.
 
 mod check;
 mod comparison;
@@ -23,6 +23,7 @@ mod place;
 mod results;
 mod schema;
 mod terminal;
+mod trace;
 
 pub use check::{check_json, check_junit, check_markdown, check_terminal};
 pub use comparison::{comparison_json, comparison_junit, comparison_markdown, comparison_terminal};
@@ -36,3 +37,4 @@ pub use results::ResultDir;
 pub use schema::schema;
 pub(crate) use terminal::wrapped;
 pub use terminal::{Style, terminal};
+pub use trace::{trace_json, trace_terminal};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::record::{Check, Comparison, Doctor, Event, Summary};
+use crate::record::{Check, Comparison, Doctor, Event, Summary, Trace};
 
 /// The JSON Schema of the document of that name, as `--json` writes it, or of one line of `events.jsonl` (`events`); none for
 /// another name.
@@ -13,6 +13,7 @@ pub fn schema(name: &str) -> Option<Value> {
         "check" => Some(schemars::schema_for!(Check).to_value()),
         "comparison" => Some(schemars::schema_for!(Comparison).to_value()),
         "doctor" => Some(schemars::schema_for!(Doctor).to_value()),
+        "trace" => Some(schemars::schema_for!(Trace).to_value()),
         "events" => Some(schemars::schema_for!(Event).to_value()),
         _ => None,
     }

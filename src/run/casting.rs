@@ -140,6 +140,8 @@ impl Casting<'_> {
             login,
             source: host.source(),
             per_socket_ports: (search == PortSearch::PerSocket).then_some(range),
+            encryption: client::Encryption::Off,
+            authority: None,
         };
         let load = load::Config { max_held: self.max_held(), ..arm.load };
         Role::Load(Box::new(LoadRole { client, load, share, nofile: arm.nofile }))

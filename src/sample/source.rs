@@ -1,9 +1,11 @@
 //! Where the socket table comes from: the trait that both implementations share.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
+use super::namespace::within;
 use super::{Error, Filter, ProcFs, SockDiag};
 use crate::record::TcpState;
 
@@ -51,6 +53,14 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
+    /// Opens the source in this network namespace, to which it stays bound.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or as [`SourceKind::open`].
+    pub fn open_in(self, namespace: OwnedFd) -> Result<Box<dyn Source + Send>, Error> {
+        within(Some(namespace), move || self.open())
+    }
+
     /// Opens the source in the calling thread's network namespace, to which it stays bound.
     pub fn open(self) -> Result<Box<dyn Source + Send>, Error> {
         let sock_diag = || SockDiag::open().map(|source| Box::new(source) as Box<dyn Source + Send>);

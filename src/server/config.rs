@@ -120,6 +120,8 @@ pub struct Config {
     pub serves_after: Span,
     /// How many connections, the newest, have their journal kept.
     pub journal: usize,
+    /// Whether the secrets and the plaintext of TLS are kept, for whoever captures the packets: of tests and traces only.
+    pub disclose: bool,
 }
 
 impl Default for Config {
@@ -136,6 +138,7 @@ impl Default for Config {
             login_timeout: Span::from_secs(60),
             serves_after: Span::default(),
             journal: 0,
+            disclose: false,
         }
     }
 }

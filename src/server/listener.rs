@@ -18,7 +18,7 @@ use super::logbook::Logbook;
 use super::{Config, Counts, Error, Observer};
 use crate::fault::check_together;
 use crate::units::Monotonic;
-use crate::wire::tls::{Identity, Tls};
+use crate::wire::tls::{Disclosure, Identity, Tls};
 
 mod gate;
 
@@ -36,6 +36,7 @@ const KEEPALIVE: TcpKeepalive =
 #[derive(Debug)]
 pub struct Server {
     gate: Gate,
+    disclosure: Option<Arc<Disclosure>>,
     shared: Arc<Shared>,
 }
 
@@ -68,8 +69,13 @@ impl Server {
             Some((certificate, key)) => Identity::from_pem(certificate, key)?,
             None => Identity::self_signed(&config.tls.names)?,
         };
-        let tls = Tls::new(&identity)?;
-        Ok(Self { gate, shared: Arc::new(Shared { config, started, tls, certificate: identity.pem(), observer, log }) })
+        let disclosure = config.disclose.then(Arc::<Disclosure>::default);
+        let tls = match &disclosure {
+            Some(disclosure) => Tls::disclosing(&identity, Arc::clone(disclosure))?,
+            None => Tls::new(&identity)?,
+        };
+        let certificate = identity.pem();
+        Ok(Self { gate, disclosure, shared: Arc::new(Shared { config, started, tls, certificate, observer, log }) })
     }
 
     /// Where it listens.
@@ -90,9 +96,15 @@ impl Server {
         self.shared.certificate.clone()
     }
 
+    /// What TLS hides of its connections, readable while it serves; none unless [`Config::disclose`] asks for it.
+    #[must_use]
+    pub fn disclosure(&self) -> Option<Arc<Disclosure>> {
+        self.disclosure.clone()
+    }
+
     /// Serves until `stop` is ready, then drops every connection; the counts are those of that moment.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Counts {
-        let Self { mut gate, shared } = self;
+        let Self { mut gate, shared, .. } = self;
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {

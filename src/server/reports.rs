@@ -21,7 +21,7 @@ impl Talk {
             self.shared.observer.refused(number, state);
             scribe.change(|journal| journal.login = Some(LoginEnd::Refused { number, state }));
             tracing::debug!(number, state, "login refused");
-            self.log_refusal(refusal);
+            self.log_refusal(refusal, scribe);
         }
     }
 
@@ -57,8 +57,10 @@ impl Talk {
         self.client.ip().to_canonical()
     }
 
-    fn log_refusal(&self, refusal: &Refusal) {
-        let Some(log) = &self.shared.log else { return };
+    fn log_refusal(&self, refusal: &Refusal, scribe: &Scribe) {
+        if self.shared.log.is_none() && !scribe.writes() {
+            return;
+        }
         let failure = LoginFailure {
             number: refusal.number,
             class: refusal.class,
@@ -67,6 +69,8 @@ impl Talk {
             client: self.address(),
         };
         let mut entry = failure.lines(Audience::ErrorLog, now());
+        scribe.log(&entry);
+        let Some(log) = &self.shared.log else { return };
         if self.config().failure_audit {
             entry.push_str(&failure.lines(Audience::FailureAudit, now()));
         }
@@ -75,8 +79,13 @@ impl Talk {
 
     fn log_network_failure(&self, number: u32, scribe: &Scribe) {
         scribe.note(Party::Client, || Deed::Malformed { number });
+        if self.shared.log.is_none() && !scribe.writes() {
+            return;
+        }
+        let entry = network_failure(number, &told(number), self.address(), now());
+        scribe.log(&entry);
         if let Some(log) = &self.shared.log {
-            log.enter(network_failure(number, &told(number), self.address(), now()));
+            log.enter(entry);
         }
     }
 }

@@ -128,6 +128,15 @@ pub struct Entry {
     pub deed: Deed,
 }
 
+/// An entry of the server's error log about a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// When it was written.
+    pub at: Monotonic,
+    /// Its lines, each with its end.
+    pub text: String,
+}
+
 /// What a login came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,6 +171,8 @@ pub struct Journal {
     pub faults: Vec<String>,
     /// Whether what they said of the login has its end, so that the client can know that nothing more will come.
     pub whole: bool,
+    /// What the server's error log says of it, whether it is written to a file or not; at most [`Journal::MOST_LOG`].
+    pub log: Vec<LogEntry>,
     /// What the login came to; none when it came to nothing.
     pub login: Option<LoginEnd>,
     /// When the login was over: the fault's last byte, FIN or RST was sent. None while it is not.
@@ -173,6 +184,9 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Entries of the error log that are kept; a login has one.
+    pub const MOST_LOG: usize = 16;
+
     /// The journal of a connection that was accepted as number `connection`.
     #[must_use]
     pub const fn new(connection: u64, client: SocketAddr, server: SocketAddr, opened: Monotonic) -> Self {
@@ -185,6 +199,7 @@ impl Journal {
             entries_lost: 0,
             faults: Vec::new(),
             whole: true,
+            log: Vec::new(),
             login: None,
             over: None,
             closed_first: None,
@@ -247,6 +262,21 @@ impl Scribe {
                 && let Some(Entry { deed: Deed::Message { text, .. }, .. }) = journal.entries.last_mut()
             {
                 *text = said().chars().take(TEXT).collect();
+            }
+        });
+    }
+
+    /// Whether a journal is kept.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Keeps what the error log says.
+    pub fn log(&self, text: &str) {
+        self.change(|journal| {
+            if journal.log.len() < Journal::MOST_LOG {
+                journal.log.push(LogEntry { at: Monotonic::now(), text: text.to_owned() });
             }
         });
     }

@@ -10,7 +10,7 @@ pub mod tls;
 
 pub use connection::Connection;
 pub use errorlog::{Audience, LoginFailure, Stamp, network_failure, reason};
-pub use journal::{Deed, Entry, Journal, LoginEnd, MessageKind, Party, Scribe};
+pub use journal::{Deed, Entry, Journal, LogEntry, LoginEnd, MessageKind, Party, Scribe};
 
 /// Why a connection is of no more use; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,11 @@
-"""Captures a good and a refused login of a real driver, and has tshark's TDS dissector read them.
+"""Captures a good and a refused login of a real driver, and has tshark's TDS dissector read them; then has tshark read the
+capture files of `closewait trace`, and holds the table of each against what tshark makes of the same frames.
 
 usage: dissect.py CLOSEWAIT_BINARY
 
-Needs tshark, FreeTDS' tsql, and the right to capture on the loopback interface. Fails on a malformed packet, and when
-what was captured is not the whole login.
+Needs tshark with text2pcap, FreeTDS' tsql, and the right to capture on the loopback interface. Fails on a malformed packet,
+when what was captured is not the whole login, when a number, a flag, a time or a comment of a frame is another, and when
+TLS is not decrypted by the secrets in the file.
 """
 
 import json
@@ -67,6 +69,101 @@ def read(path, port, *arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+# Traces of every kind: the client's end, the server's, faults, and each mode of TLS.
+TRACES = {
+    "leaky": [],
+    "orderly": ["--close", "orderly"],
+    "abortive": ["--close", "abortive"],
+    "good login": ["--fault", "none"],
+    "cut answer": ["--fault", "login-cut"],
+    "many packets": ["--fault", "login-split"],
+    "refused connection": ["--fault", "connect-refuse"],
+    "TLS of the login": ["--tls", "login"],
+    "TLS": ["--tls", "on"],
+    "strict TLS": ["--tls", "strict"],
+}
+
+# What TLS hides in each mode, and the dissector must find behind it.
+HIDDEN = {
+    "TLS of the login": ["TDS7 login"],
+    "TLS": ["TDS7 login", "Token - Error", "18456", "Token - Done"],
+    "strict TLS": ["TDS7 pre-login message", "TDS7 login", "Token - Error", "18456", "Token - Done"],
+}
+
+FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"]
+FIELDS = ["frame.number", "frame.time_relative", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq", "tcp.ack", "tcp.len",
+          "frame.comment"]
+
+
+def tshark(path, *arguments):
+    """What tshark says of a trace's capture."""
+    command = ["tshark", "-r", path, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def differences(frames, lines):
+    """Where a trace's own frames are not tshark's."""
+    if len(frames) != len(lines):
+        yield f"{len(frames)} frames, and tshark has {len(lines)}"
+    for frame, line in zip(frames, lines):
+        number, at, source, destination, flags, seq, ack, length, comment = line.split("\t")
+        states = [frame[end]["after"].upper() for end in ("client", "server")]
+        ours = {
+            "number": frame["number"], "source": frame["source_port"], "destination": frame["destination_port"],
+            "flags": sum(1 << FLAGS.index(flag) for flag in frame["flags"].split(", ")), "seq": frame["seq"],
+            "length": frame["length"],
+        }
+        theirs = {
+            "number": int(number), "source": int(source), "destination": int(destination), "flags": int(flags, 16),
+            "seq": int(seq), "length": int(length),
+        }
+        if frame["ack"] is not None:
+            ours["ack"], theirs["ack"] = frame["ack"], int(ack)
+        if ours != theirs:
+            yield f"frame {number}: {ours}, and tshark has {theirs}"
+        if abs(frame["at_s"] - float(at)) > 0.000_001:
+            yield f"frame {number}: at {frame['at_s']} s, and tshark has {at} s"
+        if not comment.startswith(frame["what"]) or not all(state in comment for state in states):
+            yield f"frame {number}: the comment is {comment!r}, for {frame['what']!r} and {states}"
+
+
+def unhidden(path, directory):
+    """What the TDS dissector makes of the plaintext that tshark decrypts. This version's does not look into TLS itself, so
+    that each record's plaintext is given to it as a packet of its own."""
+    decode = ["-d", "tcp.port==1433,tls"] if "strict" in path.name else []
+    found = tshark(path, *decode, "-d", "tls.port==1433,data", "-T", "fields", "-e", "tcp.srcport", "-e", "data.data")
+    details = ""
+    for port, data in (line.split("\t") for line in found.splitlines() if line.split("\t")[1]):
+        plain = bytes.fromhex(data.split(",")[0])
+        dump = "\n".join(f"{at:06x} " + plain[at:at + 16].hex(" ") for at in range(0, len(plain), 16)) + "\n"
+        packet = directory / "plain.pcap"
+        ends = f"{port},1433" if port != "1433" else "1433,40000"
+        subprocess.run(["text2pcap", "-q", "-T", ends, "-", packet], input=dump, text=True, check=True, timeout=20,
+                       capture_output=True)
+        details += tshark(packet, "-d", "tcp.port==1433,tds", "-V")
+    return details
+
+
+def trace(binary, name, arguments, directory):
+    """What is wrong with one trace."""
+    path = directory / f"{name.replace(' ', '-')}.pcapng"
+    command = [binary, "trace", *arguments, "--wait", "200ms", "--quiet", "--json", "-", "--pcapng", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return [f"exit code {done.returncode}: {done.stderr}"], 0
+    frames = json.loads(done.stdout)["connections"][0]["frames"]
+    fields = [word for field in FIELDS for word in ("-e", field)]
+    wrong = list(differences(frames, tshark(path, "-T", "fields", *fields).splitlines()))
+    malformed = tshark(path, "-Y", "_ws.malformed")
+    # A fault's own broken packet is what was asked for.
+    if malformed and name != "cut answer":
+        wrong.append(f"malformed: {malformed}")
+    if name in HIDDEN:
+        details = unhidden(path, directory)
+        wrong += [f"not seen behind TLS: {text}" for text in HIDDEN[name] if text.lower() not in details.lower()]
+    return wrong, len(frames)
+
+
 def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as name:
@@ -81,6 +178,15 @@ def main():
             else:
                 passed += 1
                 print(f"PASS {fault}: {len(read(path, port, '-Y', 'tds').splitlines())} TDS packets, none malformed")
+    with tempfile.TemporaryDirectory() as directory:
+        for name, arguments in TRACES.items():
+            wrong, frames = trace(sys.argv[1], name, arguments, pathlib.Path(directory))
+            if wrong:
+                failed += 1
+                print(f"FAIL trace, {name}:", *wrong, sep="\n  ")
+            else:
+                passed += 1
+                print(f"PASS trace, {name}: {frames} frames as tshark has them")
     print(f"dissect: {passed} passed, {failed} failed")
     return failed != 0
 

@@ -21,3 +21,4 @@ mod serve;
 mod server;
 mod symptoms;
 mod tidy;
+mod trace;

@@ -32,12 +32,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("check", &["run", "host", "sandbox", "sample", "capture", "server", "fault", "wire", "record", "units"]),
     ("doctor", &["sample", "sandbox", "verdict", "record", "units"]),
+    (
+        "trace",
+        &["run", "host", "sandbox", "sample", "capture", "client", "server", "fault", "wire", "tds", "record", "units"],
+    ),
     ("report", &["record", "verdict", "units"]),
     (
         "cli",
         &[
-            "report", "doctor", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client",
-            "load", "record", "units",
+            "report", "doctor", "check", "trace", "run", "scenario", "verdict", "host", "sandbox", "server", "fault",
+            "client", "load", "record", "units",
         ],
     ),
 ];

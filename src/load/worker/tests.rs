@@ -44,6 +44,8 @@ fn client(target: SocketAddr, close: &str) -> Client {
         login: Login { user: "u".into(), password: "p".into(), database: None },
         source: None,
         per_socket_ports: None,
+        encryption: client::Encryption::Off,
+        authority: None,
     })
 }
 

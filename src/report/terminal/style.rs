@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 pub struct Style {
     colour: bool,
     width: usize,
+    columns: usize,
 }
 
 /// What a piece of text is.
@@ -30,19 +31,29 @@ impl Style {
     const WIDEST: usize = 120;
 
     /// Without colour, 80 columns wide: for files and pipes.
-    pub const PLAIN: Self = Self { colour: false, width: Self::NARROWEST };
+    pub const PLAIN: Self = Self { colour: false, width: Self::NARROWEST, columns: Self::NARROWEST };
 
-    /// A style of one's own; a width below 80 becomes 80, and one above 120 becomes 120.
+    /// Beyond this a table is no easier to read.
+    const MOST_COLUMNS: usize = 240;
+
+    /// A style of one's own; a width below 80 becomes 80. Prose takes at most 120 columns of it, tables 240.
     #[must_use]
-    pub const fn new(colour: bool, width: usize) -> Self {
-        let width = if width < Self::NARROWEST {
+    pub const fn new(colour: bool, columns: usize) -> Self {
+        let width = if columns < Self::NARROWEST {
             Self::NARROWEST
-        } else if width > Self::WIDEST {
+        } else if columns > Self::WIDEST {
             Self::WIDEST
         } else {
-            width
+            columns
         };
-        Self { colour, width }
+        let columns = if width == Self::NARROWEST {
+            Self::NARROWEST
+        } else if columns > Self::MOST_COLUMNS {
+            Self::MOST_COLUMNS
+        } else {
+            columns
+        };
+        Self { colour, width, columns }
     }
 
     /// What suits `stream`: a terminal's own width, and colour unless NO_COLOR or a dumb terminal forbids it; elsewhere
@@ -58,8 +69,20 @@ impl Style {
         Self::new(!forbidden, columns)
     }
 
+    /// The same, so many columns wide.
+    #[must_use]
+    pub const fn with_columns(self, columns: usize) -> Self {
+        Self::new(self.colour, columns)
+    }
+
+    /// How wide prose is.
     pub(in crate::report) const fn width(self) -> usize {
         self.width
+    }
+
+    /// How wide a table may be.
+    pub(in crate::report) const fn columns(self) -> usize {
+        self.columns
     }
 
     pub(in crate::report) fn paint(self, paint: Paint, text: &str) -> String {

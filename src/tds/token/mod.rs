@@ -60,32 +60,49 @@ impl Token {
     /// # Errors
     /// When a token is unknown or ends too soon, or a row comes before its columns.
     pub fn decode_all(payload: &[u8], version: TdsVersion) -> Result<Vec<Self>, Error> {
+        match Self::decode_some(payload, version) {
+            (tokens, None) => Ok(tokens),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// Reads the tokens of a reply up to the first that cannot be read, and says why that one cannot: of a reply that is
+    /// cut off or spoilt, what is whole still tells something.
+    #[must_use]
+    pub fn decode_some(payload: &[u8], version: TdsVersion) -> (Vec<Self>, Option<Error>) {
         let mut reader = Reader::new(payload, "reply");
         let mut tokens = Vec::new();
         let mut columns = Vec::new();
         while !reader.is_empty() {
-            let token = match reader.u8()? {
-                0xAA => Self::Error(ServerMessage::decode(&mut reader, version)?),
-                0xAB => Self::Info(ServerMessage::decode(&mut reader, version)?),
-                0xE3 => Self::EnvChange(EnvChange::decode(&mut reader)?),
-                0xAD => Self::LoginAck(LoginAck::decode(&mut reader)?),
-                0xAE => Self::FeatureExtAck(Feature::decode_all(&mut reader)?),
-                0x81 => {
-                    columns = col_metadata::decode(&mut reader, version)?;
-                    Self::ColMetadata(columns.clone())
-                }
-                0xD1 if columns.is_empty() => return Err(Error::Outside("ROW before COLMETADATA")),
-                0xD1 => Self::Row(row::decode(&mut reader, &columns)?),
-                0x79 => Self::ReturnStatus(reader.i32()?),
-                0xAC => Self::ReturnValue(ReturnValue::decode(&mut reader, version)?),
-                0xFD => Self::Done(Done::decode(&mut reader, version)?),
-                0xFE => Self::DoneProc(Done::decode(&mut reader, version)?),
-                0xFF => Self::DoneInProc(Done::decode(&mut reader, version)?),
-                other => return Err(Error::Unknown { what: "token", value: u32::from(other) }),
-            };
-            tokens.push(token);
+            match Self::decode(&mut reader, &mut columns, version) {
+                Ok(token) => tokens.push(token),
+                Err(error) => return (tokens, Some(error)),
+            }
         }
-        Ok(tokens)
+        (tokens, None)
+    }
+
+    /// Reads one token; `columns` are those that came last.
+    fn decode(reader: &mut Reader<'_>, columns: &mut Vec<Column>, version: TdsVersion) -> Result<Self, Error> {
+        Ok(match reader.u8()? {
+            0xAA => Self::Error(ServerMessage::decode(reader, version)?),
+            0xAB => Self::Info(ServerMessage::decode(reader, version)?),
+            0xE3 => Self::EnvChange(EnvChange::decode(reader)?),
+            0xAD => Self::LoginAck(LoginAck::decode(reader)?),
+            0xAE => Self::FeatureExtAck(Feature::decode_all(reader)?),
+            0x81 => {
+                *columns = col_metadata::decode(reader, version)?;
+                Self::ColMetadata(columns.clone())
+            }
+            0xD1 if columns.is_empty() => return Err(Error::Outside("ROW before COLMETADATA")),
+            0xD1 => Self::Row(row::decode(reader, columns)?),
+            0x79 => Self::ReturnStatus(reader.i32()?),
+            0xAC => Self::ReturnValue(ReturnValue::decode(reader, version)?),
+            0xFD => Self::Done(Done::decode(reader, version)?),
+            0xFE => Self::DoneProc(Done::decode(reader, version)?),
+            0xFF => Self::DoneInProc(Done::decode(reader, version)?),
+            other => return Err(Error::Unknown { what: "token", value: u32::from(other) }),
+        })
     }
 
     /// The bytes of a reply; rows are written by the columns before them.

@@ -12,7 +12,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{KeyLog, NoKeyLog, ServerConfig, SupportedProtocolVersion};
 
-use super::{Credential, Framing, Identity, IdentityError};
+use super::{Credential, Disclosure, Framing, Identity, IdentityError};
 
 /// The protocol's name in ALPN [MS-TDS 2.1, TDS 8.0].
 pub const ALPN: &[u8] = b"tds/8.0";
@@ -23,6 +23,7 @@ pub const ALPN: &[u8] = b"tds/8.0";
 #[derive(Debug, Clone)]
 pub struct Tls {
     configs: Arc<[Configs; 4]>,
+    pub(super) disclosure: Option<Arc<Disclosure>>,
 }
 
 /// One certificate's configurations.
@@ -39,6 +40,15 @@ impl Tls {
     /// When the cryptography in this build does not know TLS 1.2 and 1.3.
     pub fn new(identity: &Identity) -> Result<Self, IdentityError> {
         Self::with_key_log(identity, Arc::new(NoKeyLog))
+    }
+
+    /// Like [`Tls::new`], but keeps what it hides: for tests and traces only.
+    ///
+    /// # Errors
+    /// As [`Tls::new`].
+    pub fn disclosing(identity: &Identity, disclosure: Arc<Disclosure>) -> Result<Self, IdentityError> {
+        let tls = Self::with_key_log(identity, Arc::clone(&disclosure) as Arc<dyn KeyLog>)?;
+        Ok(Self { disclosure: Some(disclosure), ..tls })
     }
 
     /// Like [`Tls::new`], but tells `key_log` the secrets of each connection, so that a capture of it can be read.
@@ -66,7 +76,7 @@ impl Tls {
             };
             Configs { packets: show(&packets), raw: show(&raw) }
         });
-        Ok(Self { configs: Arc::new(configs) })
+        Ok(Self { configs: Arc::new(configs), disclosure: None })
     }
 
     pub(super) fn config(&self, credential: Credential, framing: Framing) -> Arc<ServerConfig> {

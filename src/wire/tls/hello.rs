@@ -95,7 +95,7 @@ impl Hello {
             }
         };
         // Made where it will live: it is large.
-        let mut session = Box::new(Session { connection, records });
+        let mut session = Box::new(Session { connection, records, disclosure: tls.disclosure.clone() });
         loop {
             let result = session.connection.process_new_packets();
             let sent = send(transport, framing, &flight(&mut session.connection)).await;

@@ -13,6 +13,7 @@
 mod ahead;
 mod authority;
 mod config;
+mod disclosure;
 mod failure;
 mod framing;
 mod hello;
@@ -25,6 +26,7 @@ mod tunnel;
 pub(crate) mod tests;
 
 pub use config::{ALPN, Tls};
+pub use disclosure::Disclosure;
 pub use failure::Failure;
 pub use framing::Framing;
 pub use hello::Hello;

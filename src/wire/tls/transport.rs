@@ -6,11 +6,13 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
+use super::Disclosure;
 use super::ahead::Ahead;
 use super::records::Records;
 
@@ -35,6 +37,8 @@ pub struct Transport<S> {
 pub(super) struct Session {
     pub(super) connection: ServerConnection,
     pub(super) records: Records,
+    /// Who keeps what is hidden, if somebody does.
+    pub(super) disclosure: Option<Arc<Disclosure>>,
 }
 
 impl<S> Transport<S> {
@@ -82,6 +86,7 @@ impl<S> Transport<S> {
         let mut rest = Vec::new();
         // It ends with "would block", after what there is.
         let _ = session.connection.reader().read_to_end(&mut rest);
+        session.disclose(|disclosure| disclosure.has_received(&rest));
         self.stream.unread(&rest);
     }
 
@@ -106,13 +111,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 }
 
 impl Session {
+    fn disclose(&self, say: impl FnOnce(&Disclosure)) {
+        if let Some(disclosure) = &self.disclosure {
+            say(disclosure);
+        }
+    }
+
     /// Reads records, once; whether there was anything.
     pub(super) fn poll_take<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut Ahead<S>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<bool>> {
-        let Self { connection, records } = self;
+        let Self { connection, records, .. } = self;
         poll_blocking(connection.read_tls(&mut Source { stream, records, context })).map_ok(|count| count > 0)
     }
 
@@ -141,6 +152,8 @@ impl Session {
             match self.connection.reader().read(buffer.initialize_unfilled()) {
                 Ok(count) => {
                     buffer.advance(count);
+                    let filled = buffer.filled();
+                    self.disclose(|disclosure| disclosure.has_received(&filled[filled.len() - count..]));
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(())),
@@ -182,6 +195,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
         // One write's worth is held at the most.
         ready!(session.poll_send(stream, context))?;
         let count = session.connection.writer().write(bytes)?;
+        session.disclose(|disclosure| disclosure.has_sent(&bytes[..count]));
         match session.poll_send(stream, context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(count)),

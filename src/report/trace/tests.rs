@@ -1,0 +1,68 @@
+//! What a trace looks like, at three widths.
+
+use super::*;
+use crate::record::TcpState;
+
+fn at(trace: &Trace, columns: usize) -> String {
+    trace_terminal(trace, Style::new(false, columns))
+}
+
+#[test]
+fn one_connection_at_80_columns() {
+    insta::assert_snapshot!(at(&fixture::leak(), 80));
+}
+
+#[test]
+fn one_connection_at_160_columns() {
+    insta::assert_snapshot!(at(&fixture::leak(), 160));
+}
+
+#[test]
+fn two_connections_stand_side_by_side_where_there_is_room() {
+    insta::assert_snapshot!(at(&fixture::both(), 160));
+    let below = at(&fixture::both(), 80);
+    assert!(!below.contains('│') && below.contains("leaky  ") && below.contains("orderly  "), "{below}");
+}
+
+#[test]
+fn no_line_is_wider_than_it_may_be() {
+    for trace in [fixture::leak(), fixture::both()] {
+        for columns in [80, 100, 120, 149, 150, 160, 240] {
+            let text = at(&trace, columns);
+            let widest = text.lines().map(text::columns).max().unwrap();
+            assert!(widest <= columns, "{widest} of {columns}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_disagrees_is_told() {
+    let mut trace = fixture::leak();
+    trace.connections[0].server_end =
+        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: false };
+    let text = at(&trace, 80);
+    assert!(text.contains("DISAGREES: client CLOSE_WAIT, server FIN_WAIT_1"), "{text}");
+}
+
+#[test]
+fn a_name_drives_no_terminal() {
+    let mut trace = fixture::both();
+    for connection in &mut trace.connections {
+        connection.name = "a\u{1b}[2J".to_owned();
+        connection.frames[3].what = "user '\u{1b}]0;x\u{7}'".to_owned();
+        connection.remarks[0].text = "\u{1b}[31m".to_owned();
+    }
+    for columns in [80, 160] {
+        assert!(!at(&trace, columns).contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn the_document_fits_its_schema() {
+    let schema = jsonschema::validator_for(&crate::report::schema("trace").unwrap()).unwrap();
+    for trace in [fixture::leak(), fixture::both()] {
+        let document: serde_json::Value = serde_json::from_str(&trace_json(&trace).unwrap()).unwrap();
+        schema.validate(&document).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(serde_json::from_value::<Trace>(document).unwrap(), trace);
+    }
+}

@@ -1,0 +1,60 @@
+//! The inside of a trace's part: plays its role until the conductor is gone, or kills it.
+
+mod client;
+mod lookout;
+mod server;
+
+use std::future::Future;
+use std::io::Write as _;
+
+use super::role::{PREFIX, Role, Script, Word};
+use crate::host::{Inside, Sender};
+use crate::run::Diagnostics;
+
+/// Whether a part is one of a trace.
+#[must_use]
+pub fn is_mine(inside: &Inside) -> bool {
+    inside.name().starts_with(PREFIX)
+}
+
+/// Plays this process's part of a trace; its exit code. `diagnose` starts what the part says on stderr.
+///
+/// Must be called before any thread is started.
+#[must_use]
+pub fn part(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> i32 {
+    let name = inside.name().to_owned();
+    match play(inside, diagnose) {
+        Ok(()) => 0,
+        Err(error) => {
+            // Whoever started it may have closed its stderr; the exit code says it as well.
+            let _ = writeln!(std::io::stderr(), "closewait: the part {name} failed to {error}");
+            1
+        }
+    }
+}
+
+fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), String> {
+    let script: Script = inside.role().map_err(text)?;
+    diagnose(&script.diagnostics);
+    match script.role {
+        Role::Server { listen, avoid, config } => in_runtime(server::serve(inside, listen, avoid, *config)),
+        Role::Lookout { server, server_namespace } => lookout::watch(inside, server, server_namespace),
+        Role::Client { config } => in_runtime(client::attempt(inside, *config)),
+    }
+}
+
+fn in_runtime(play: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("start its runtime: {error}"))?;
+    tokio::task::LocalSet::new().block_on(&runtime, play)
+}
+
+async fn fail(sender: &mut Sender, why: String) -> Result<(), String> {
+    sender.send(&Word::Failed(why)).await.map_err(text)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
