@@ -120,6 +120,8 @@ pub(super) struct Connection {
     pub(super) over: Option<Monotonic>,
     /// When the client's last descriptor of it was closed; none while one is open.
     pub(super) closed: Option<Monotonic>,
+    /// Until when it was open for sure: between this and `closed` nobody looked.
+    pub(super) surely: Option<Monotonic>,
     pub(super) packets: Option<Entry>,
     /// Who held it, as last seen: a process by its place among the processes, and its descriptor.
     pub(super) holder: Option<(usize, u32)>,
@@ -217,6 +219,7 @@ impl Testimony {
             (None, _) if told.is_some() => None,
             (None, end) => end,
         };
+        let closed = self.closed(entry, track, told);
         Connection {
             client,
             server,
@@ -224,7 +227,8 @@ impl Testimony {
             faulted: told.map_or(self.listener_fault, |it| it.faulted),
             login: told.and_then(|it| it.login),
             over,
-            closed: self.closed(entry, track, told),
+            closed: closed.map(|(closed, _)| closed),
+            surely: closed.map(|(_, surely)| surely),
             packets: entry.cloned(),
             holder: track.and_then(|it| it.holder),
             state: track.map(|it| it.state),
@@ -234,8 +238,13 @@ impl Testimony {
         }
     }
 
-    /// When the client's last descriptor was closed.
-    fn closed(&self, entry: Option<&Entry>, track: Option<&Track>, told: Option<&Told>) -> Option<Monotonic> {
+    /// When the client's last descriptor was closed, and the earliest that this can have been.
+    fn closed(
+        &self,
+        entry: Option<&Entry>,
+        track: Option<&Track>,
+        told: Option<&Told>,
+    ) -> Option<(Monotonic, Monotonic)> {
         // An RST behind the server's own is the kernel's answer, and no deed of the client's.
         let reset = |it: &Entry| it.client_rst.filter(|rst| it.server_rst.is_none_or(|server| *rst < server));
         let sent = entry.and_then(|it| earlier(it.client_fin, reset(it)));
@@ -244,7 +253,7 @@ impl Testimony {
             let opened = entry.map(|it| it.opened).or(told.map(|it| it.opened))?;
             let unseen = self.nobody_left || self.looked.is_some_and(|looked| looked.since(opened) > UNSEEN);
             let reset = entry.and_then(|it| it.server_rst);
-            return sent.or(reset.filter(|_| unseen)).or(unseen.then_some(opened));
+            return sent.or(reset.filter(|_| unseen)).or(unseen.then_some(opened)).map(|closed| (closed, closed));
         };
         let last_held = match track.gone {
             Some(_) => track.last_held,
@@ -252,8 +261,8 @@ impl Testimony {
         };
         match (sent, track.gone) {
             // The descriptor leaves its table before the FIN leaves the machine: who has it afterwards only shut it down.
-            (Some(sent), _) if last_held <= sent => Some(sent),
-            (_, gone) => gone,
+            (Some(sent), _) if last_held <= sent => Some((sent, sent)),
+            (_, gone) => gone.map(|gone| (gone, last_held.min(gone))),
         }
     }
 
@@ -272,6 +281,7 @@ impl Testimony {
             connection.holder = Some(stray.holder);
             connection.state = Some(TcpState::Close);
             connection.closed = stray.gone;
+            connection.surely = stray.gone.map(|_| stray.last_held);
         }
     }
 

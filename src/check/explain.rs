@@ -73,7 +73,11 @@ fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> Strin
             connections(made)
         ),
         CheckVerdict::Clean => {
-            format!("{}, and none was kept longer than {grace} after its login had failed.", connections(made))
+            let but = match judgement.connections.iter().any(|it| it.excuse.is_some()) {
+                true => ", what it was late for want of a processor aside",
+                false => "",
+            };
+            format!("{}, and none was kept longer than {grace} after its login had failed{but}.", connections(made))
         }
     }
 }

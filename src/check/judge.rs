@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::evidence::Connection;
+use super::excuse::{Excuse, excuse};
 use super::symptoms::{self, Seen};
 use super::track::Process;
 use crate::record::{CheckVerdict, EndedBy, Symptom};
@@ -74,6 +75,8 @@ pub(super) struct Judged {
     /// How long it was held once its login was over; of a leak whose login was never over, since it was opened.
     pub(super) held: Option<Duration>,
     pub(super) leaked: bool,
+    /// Why it is none of a client that closed it later than the grace.
+    pub(super) excuse: Option<Excuse>,
     /// Its end proves nothing: the process's own came first.
     pub(super) unproven: bool,
 }
@@ -167,16 +170,18 @@ fn judged(it: &Connection, all: &[Connection], processes: &[Process], course: &C
     let seen = Connection { closed, ..it.clone() };
     let end = if closed.is_none() { until.max(seen.opened) } else { course.now };
     let held = seen.held(end).filter(|_| it.faulted);
+    let late = held.is_some_and(|held| held > limits.grace);
+    let excuse = if late { excuse(it, ended_by, processes, limits.grace) } else { None };
     let candidate = it.faulted && !it.logged_in();
     let leaked = candidate
         && match held {
-            Some(held) => held > limits.grace,
+            Some(_) => late && excuse.is_none(),
             None => seen.open_for(end) > limits.patience && moved_on(it, all, processes, course, limits),
         };
     let held = held.or_else(|| leaked.then(|| seen.open_for(end)));
     let with_process = matches!(ended_by, EndedBy::ProcessExit | EndedBy::Harness);
     let unproven = candidate && !leaked && (with_process || !closer_is_known(it, all, processes));
-    Judged { connection: it.clone(), ended_by, held, leaked, unproven }
+    Judged { connection: it.clone(), ended_by, held, leaked, excuse, unproven }
 }
 
 /// How a connection came to its end.

@@ -12,6 +12,7 @@ mod crew;
 mod crowd;
 mod error;
 mod evidence;
+mod excuse;
 mod explain;
 mod judge;
 mod options;
@@ -23,6 +24,7 @@ mod symptoms;
 mod target;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod track;
 mod trial;
 mod verdict;

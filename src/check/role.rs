@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Told;
+use super::threads::Wait;
 use super::track::{Process, Stray, Track};
 use crate::capture::Entry;
 use crate::run::Diagnostics;
@@ -86,6 +87,8 @@ pub(super) struct Sight {
     pub(super) tracks: Vec<(usize, Track)>,
     pub(super) strays: Vec<(usize, Stray)>,
     pub(super) processes: Vec<(usize, Process)>,
+    /// Waits for a processor that were not told before, each by the place of its process.
+    pub(super) waits: Vec<(usize, Wait)>,
     /// Packets that were lost.
     pub(super) lost: u64,
     /// Living processes.

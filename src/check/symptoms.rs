@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::judge::{Course, Judged, Limits};
+use super::threads::Busy;
 use super::track::Process;
 use crate::record::Symptom;
 use crate::units::Monotonic;
@@ -17,6 +18,9 @@ pub(super) struct Seen {
 
 /// A thread that is busy for so long on a dead connection spins.
 const SPINS: Duration = Duration::from_secs(1);
+
+/// It had a processor for so long meanwhile: who only waits for one wants it as much.
+const RUNS: Duration = Duration::from_millis(200);
 
 /// A thread may have been busy for so long before the connection died, and still be busy because of it.
 const BEFORE: Duration = Duration::from_millis(300);
@@ -41,7 +45,9 @@ pub(super) fn seen(judged: &[Judged], processes: &[Process], course: &Course, li
         Symptom::TookRefusalForLogin,
         counted(judged, |it| it.connection.took_refusal_for_login, "sent a request although no LOGINACK had come"),
     );
-    let keeps = |it: &Judged| it.connection.logged_in() && it.held.is_some_and(|held| held > limits.grace);
+    let keeps = |it: &Judged| {
+        it.connection.logged_in() && it.held.is_some_and(|held| held > limits.grace) && it.excuse.is_none()
+    };
     add(Symptom::KeepsDeadSession, counted(judged, keeps, "kept a session that the server had ended"));
     let made = judged.len() as u64;
     add(
@@ -99,13 +105,13 @@ fn spins(place: usize, process: &Process, judged: &[Judged], course: &Course, li
         let dead = it.connection.over.unwrap_or(begun.after(limits.grace));
         let until = it.connection.closed.unwrap_or(course.now);
         // A busy machine breaks the span of a thread that is busy all along: one that was so just before is no evidence.
-        let was = |(from, to): &(Monotonic, Monotonic)| from.after(BEFORE) < dead && to.after(SPINS) >= dead;
+        let was = |it: &Busy| it.from.after(BEFORE) < dead && it.to.after(SPINS) >= dead;
         if process.busy.iter().any(was) {
             continue;
         }
-        for (from, to) in &process.busy {
-            let span = (*to).min(until).since((*from).max(dead));
-            if span >= SPINS && from.after(BEFORE) >= begun {
+        for busy in &process.busy {
+            let span = busy.to.min(until).since(busy.from.max(dead));
+            if span >= SPINS && busy.ran >= RUNS && busy.from.after(BEFORE) >= begun {
                 let port = it.connection.client.port();
                 let seconds = span.as_secs_f64();
                 return Some(format!(

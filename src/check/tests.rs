@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::evidence::{Testimony, Told};
 use super::explain::explain;
 use super::judge::{Course, FailOn, Judgement, Limits, Stopped, judge};
-use super::symptoms;
 use super::track::{Process, Stray, Track};
 use crate::capture::Entry;
 use crate::record::{CheckVerdict, EndedBy, Symptom, TcpState};
 use crate::units::Monotonic;
 use crate::wire::{Deed, Entry as Line, Journal, LoginEnd, MessageKind, Party};
+
+mod beside;
+mod late;
 
 const PID: u32 = 7;
 
@@ -55,6 +57,7 @@ impl Case {
                 gone: exit.map(|exit| at(exit + 10)),
                 descriptors: Vec::new(),
                 busy: Vec::new(),
+                waits: Vec::new(),
             },
             course: Course {
                 started: at(0),
@@ -286,7 +289,7 @@ fn a_descriptor_that_a_reset_left_in_no_state_is_a_leak() {
     packets[0].server_rst = Some(at(100));
     // It was reset before a look saw it alive.
     case.testimony.tracks.clear();
-    case.testimony.strays = vec![Stray { holder: (0, 9), seen: at(105), gone: None }];
+    case.testimony.strays = vec![Stray { holder: (0, 9), seen: at(105), last_held: at(105), gone: None }];
     case.expect(CheckVerdict::Leak, EndedBy::Never);
     assert_eq!(case.judged().connections[0].connection.state, Some(TcpState::Close));
     case.testimony.strays[0].gone = Some(at(300));
@@ -363,43 +366,6 @@ fn a_client_that_is_told_both_may_wait() {
     assert_eq!(told("login-18456", refused), (Some(at(60)), true));
     assert_eq!(told("login-error-then-ack", refused), (None, false));
     assert_eq!(told("session-end", LoginEnd::Accepted), (None, false), "the server keeps the session");
-}
-
-#[test]
-fn growth_and_spinning_need_evidence() {
-    let counts = |n: u32| [("anon_inode:[eventfd]".to_owned(), n), ("file".to_owned(), 20)].into();
-    let case = || {
-        (0..4).fold(Case::new(None, 9000), |case, login| {
-            let opened = 100 + login * 1000;
-            case.with(opened, Some(opened + 10), Some(opened + 20), Some(opened + 20))
-        })
-    };
-    let seen =
-        |case: &Case| case.judged().symptoms.into_iter().map(|it: symptoms::Seen| it.symptom).collect::<Vec<_>>();
-    let mut grows = case();
-    grows.process.descriptors = (0..4).map(|login| (at(110 + u64::from(login) * 1000), counts(login + 1))).collect();
-    assert_eq!(seen(&grows), [Symptom::DescriptorsGrow]);
-    grows.process.descriptors.push((at(3600), counts(1)));
-    assert_eq!(seen(&grows), [], "it closed them in the end");
-    let mut spins = case();
-    spins.testimony.packets.as_mut().unwrap()[0].client_fin = None;
-    spins.testimony.tracks[0].gone = None;
-    spins.process.busy = vec![(at(120), at(2500))];
-    assert_eq!(seen(&spins), [Symptom::Spin]);
-    spins.process.busy = vec![(at(120), at(700))];
-    assert_eq!(seen(&spins), [], "too short");
-    let over = spins.testimony.told[0].over;
-    (spins.testimony.told[0].over, spins.process.busy) = (None, vec![(at(120), at(2500))]);
-    assert_eq!(seen(&spins), [], "a handshake on a busy machine");
-    spins.testimony.told[0].over = over;
-    spins.testimony.packets.as_mut().unwrap().truncate(1);
-    spins.testimony.tracks.truncate(1);
-    spins.testimony.told.truncate(1);
-    let at = |millis: u64| Monotonic::from_nanos(millis * 1_000_000);
-    spins.process.busy = vec![(at(400), at(1000)), (at(1120), at(3500))];
-    assert_eq!(seen(&spins), [], "it computed before as well, and a busy machine broke the span");
-    spins.process.busy.remove(0);
-    assert_eq!(seen(&spins), [Symptom::Spin]);
 }
 
 #[test]

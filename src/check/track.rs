@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::canonical;
+use super::threads::{Busy, Threads, Wait};
 use crate::record::TcpState;
 use crate::sample::{DescriptorKind, ProcessLook, Socket};
 use crate::units::Monotonic;
@@ -33,6 +33,8 @@ pub(super) struct Track {
 pub(super) struct Stray {
     pub(super) holder: (usize, u32),
     pub(super) seen: Monotonic,
+    /// The beginning of the last look that showed it held; kept while it is held.
+    pub(super) last_held: Monotonic,
     pub(super) gone: Option<Monotonic>,
 }
 
@@ -48,8 +50,11 @@ pub(super) struct Process {
     pub(super) gone: Option<Monotonic>,
     /// How many descriptors of each kind it had, sockets to the server aside, from when on; the newest last.
     pub(super) descriptors: Vec<(Monotonic, BTreeMap<String, u32>)>,
-    /// When one of its threads wanted a processor all the time: from, to.
-    pub(super) busy: Vec<(Monotonic, Monotonic)>,
+    /// When one of its threads wanted a processor all the time.
+    pub(super) busy: Vec<Busy>,
+    /// How long its threads waited for a processor; told one by one, and kept by whoever judges.
+    #[serde(skip)]
+    pub(super) waits: Vec<Wait>,
 }
 
 /// One look: the table first, then the processes.
@@ -62,14 +67,8 @@ pub(super) struct Look<'a> {
     pub(super) is_tcp: &'a dyn Fn(u32, u32) -> Option<bool>,
 }
 
-/// Changes of the numbers of descriptors that are kept of a process, and spans in which it was busy.
+/// Changes of the numbers of descriptors that are kept of a process.
 const MOST_CHANGES: usize = 2_000;
-
-/// A thread that wants a processor for so much of a span wants it all the time.
-const ALL_THE_TIME: f64 = 0.9;
-
-/// How long the spans are over which threads are watched.
-const WATCHED: Duration = Duration::from_millis(200);
 
 /// All tracks, look by look.
 #[derive(Debug, Default)]
@@ -80,7 +79,7 @@ pub(super) struct Tracks {
     by_inode: BTreeMap<u64, usize>,
     stray_inodes: BTreeMap<u64, usize>,
     not_tcp: BTreeSet<u64>,
-    threads: BTreeMap<(usize, u32), (Monotonic, Duration)>,
+    threads: Threads,
     changed: Changed,
 }
 
@@ -90,6 +89,8 @@ pub(super) struct Changed {
     pub(super) sockets: BTreeSet<usize>,
     pub(super) strays: BTreeSet<usize>,
     pub(super) processes: BTreeSet<usize>,
+    /// Waits for a processor, by the places of the processes that waited.
+    pub(super) waits: Vec<(usize, Wait)>,
 }
 
 impl Tracks {
@@ -117,7 +118,10 @@ impl Tracks {
         for process in look.processes {
             let place = self.process(process, look);
             alive.insert(place);
-            self.watch_threads(place, process, look.begun);
+            if self.threads.look(place, process, look, &mut self.processes[place].busy) {
+                self.changed.processes.insert(place);
+            }
+            self.threads.waits(place, process, look, &mut self.changed.waits);
             self.descriptors(place, process, look, &mut held);
         }
         self.let_go(look, &states, &held);
@@ -171,6 +175,7 @@ impl Tracks {
                 gone: None,
                 descriptors: Vec::new(),
                 busy: Vec::new(),
+                waits: Vec::new(),
             });
             self.processes.len() - 1
         });
@@ -181,33 +186,6 @@ impl Tracks {
             self.changed.processes.insert(place);
         }
         place
-    }
-
-    /// Spans in which one thread wanted a processor all the time.
-    fn watch_threads(&mut self, place: usize, process: &ProcessLook, now: Monotonic) {
-        let mut busy: Option<Monotonic> = None;
-        for (thread, runnable) in &process.runnable {
-            let (since, before) = *self.threads.entry((place, *thread)).or_insert((now, *runnable));
-            let span = now.since(since);
-            if span < WATCHED {
-                continue;
-            }
-            if runnable.saturating_sub(before).as_secs_f64() >= ALL_THE_TIME * span.as_secs_f64() {
-                busy = Some(busy.map_or(since, |from| from.min(since)));
-            }
-            self.threads.insert((place, *thread), (now, *runnable));
-        }
-        let Some(from) = busy else { return };
-        let spans = &mut self.processes[place].busy;
-        match spans.last().copied() {
-            Some((first, to)) if from.since(to) < WATCHED => {
-                spans.pop();
-                spans.push((first, now));
-            }
-            _ if spans.len() < MOST_CHANGES => spans.push((from, now)),
-            _ => return,
-        }
-        self.changed.processes.insert(place);
     }
 
     /// A process's descriptors: sockets that it holds, and how many there are of every other kind.
@@ -253,14 +231,15 @@ impl Tracks {
 
     /// Whether a socket that is in no table is a TCP socket in no state.
     fn stray(&mut self, inode: u64, pid: u32, holder: (usize, u32), look: &Look<'_>) -> bool {
-        if self.stray_inodes.contains_key(&inode) {
+        if let Some(&at) = self.stray_inodes.get(&inode) {
+            self.strays[at].last_held = look.begun;
             return true;
         }
         if self.not_tcp.contains(&inode) || (look.is_tcp)(pid, holder.1) != Some(true) {
             self.not_tcp.insert(inode);
             return false;
         }
-        self.strays.push(Stray { holder, seen: look.ended, gone: None });
+        self.strays.push(Stray { holder, seen: look.ended, last_held: look.begun, gone: None });
         self.stray_inodes.insert(inode, self.strays.len() - 1);
         self.changed.strays.insert(self.strays.len() - 1);
         true
@@ -324,7 +303,7 @@ mod tests {
                 started: 1,
                 command: "app".to_owned(),
                 descriptors: vec![Descriptor { number: 3, kind: DescriptorKind::Socket { inode: 9 } }],
-                runnable: Vec::new(),
+                threads: Vec::new(),
             };
             tracks.look(&Look {
                 begun: Monotonic::from_nanos(at),

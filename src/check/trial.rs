@@ -318,7 +318,13 @@ impl Trial<'_> {
         }
         sight.tracks.into_iter().for_each(|(at, it)| set(&mut self.testimony.tracks, at, it));
         sight.strays.into_iter().for_each(|(at, it)| set(&mut self.testimony.strays, at, it));
-        sight.processes.into_iter().for_each(|(at, it)| set(&mut self.processes, at, it));
+        for (at, mut it) in sight.processes {
+            it.waits = self.processes.get_mut(at).map(|known| std::mem::take(&mut known.waits)).unwrap_or_default();
+            set(&mut self.processes, at, it);
+        }
+        for (at, wait) in sight.waits {
+            self.processes.get_mut(at).into_iter().for_each(|it| it.waits.push(wait));
+        }
         // What is alive was alive at the last look; only changes are told.
         if let Some(looked) = sight.looked {
             self.processes.iter_mut().filter(|it| it.gone.is_none()).for_each(|it| it.last_alive = looked);

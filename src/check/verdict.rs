@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::excuse;
 use super::explain::explain;
 use super::judge::{Course, Judged, Judgement, Limits, judge};
 use super::track::Process;
@@ -16,10 +17,11 @@ const MOST_DESCRIPTORS: usize = 10;
 
 /// The document of a trial under the fault `name`.
 pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> FaultCheck {
-    let Outcome { testimony, processes, lost, course, cause, notices, output, .. } = outcome;
+    let Outcome { testimony, processes, lost, course, cause, mut notices, output, .. } = outcome;
     let connections = testimony.connections();
     let disagreements = testimony.disagreements(&connections, lost);
     let judgement = judge(connections, &processes, &course, limits);
+    notices.extend(excuse::notice(&judgement.connections));
     let all = &judgement.connections;
     let count = |which: fn(&&Judged) -> bool| all.iter().filter(which).count() as u64;
     let mut ended_by: BTreeMap<EndedBy, u64> = EndedBy::ALL.iter().map(|by| (*by, 0)).collect();

@@ -33,7 +33,7 @@ mod watch;
 pub use error::Error;
 pub use filter::Filter;
 pub use holdings::{Descriptor, DescriptorKind, is_tcp};
-pub use processes::{ProcessLook, Processes, lives};
+pub use processes::{ProcessLook, Processes, ThreadTime, lives};
 pub use procfs::ProcFs;
 pub use sampler::{Config, Sampler, SideConfig};
 pub use sock_diag::SockDiag;

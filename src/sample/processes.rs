@@ -41,9 +41,19 @@ pub struct ProcessLook {
     pub command: String,
     /// What it holds, by ascending number; empty when the caller may not look into it.
     pub descriptors: Vec<Descriptor>,
-    /// Per thread (its number): how long it has been running or waiting for a processor since its start. Empty on a
-    /// kernel without `schedstat`.
-    pub runnable: Vec<(u32, Duration)>,
+    /// Its threads' times. Empty on a kernel without `schedstat`.
+    pub threads: Vec<ThreadTime>,
+}
+
+/// What a thread did with its time since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadTime {
+    /// Its number in the PID namespace of the caller's `/proc`.
+    pub thread: u32,
+    /// How long it ran.
+    pub ran: Duration,
+    /// How long it waited for a processor; a wait counts from its end on.
+    pub waited: Duration,
 }
 
 impl Processes {
@@ -136,7 +146,7 @@ impl Process {
     fn look(&mut self) -> Option<ProcessLook> {
         let descriptors = descriptors(&self.directory).ok()?;
         let command = self.command();
-        Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, runnable: self.runnable() })
+        Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, threads: self.threads() })
     }
 
     fn command(&mut self) -> String {
@@ -158,13 +168,15 @@ impl Process {
         }
     }
 
-    fn runnable(&self) -> Vec<(u32, Duration)> {
+    fn threads(&self) -> Vec<ThreadTime> {
         let Ok(tasks) = list(&self.directory, "task") else { return Vec::new() };
         let mut found = Vec::new();
         let mut buffer = [0; 128];
         for thread in numbers(&tasks) {
             match contents(&tasks, format!("{thread}/schedstat"), &mut buffer) {
-                Ok(text) => found.extend(schedstat(text).map(|runnable| (thread, runnable))),
+                Ok(text) => {
+                    found.extend(schedstat(text).map(|(ran, waited)| ThreadTime { thread, ran, waited }));
+                }
                 // This thread has ended, or this kernel has no such file: then the next one fails as cheaply.
                 Err(_) => continue,
             }
@@ -192,9 +204,9 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// The first two fields: nanoseconds on a processor, and nanoseconds waiting for one.
-fn schedstat(text: &[u8]) -> Option<Duration> {
+fn schedstat(text: &[u8]) -> Option<(Duration, Duration)> {
     let mut fields = text.split(u8::is_ascii_whitespace).map(number::<u64>);
-    Some(Duration::from_nanos(fields.next()??.saturating_add(fields.next()??)))
+    Some((Duration::from_nanos(fields.next()??), Duration::from_nanos(fields.next()??)))
 }
 
 #[cfg(test)]
@@ -275,7 +287,7 @@ mod tests {
             let pipe = Descriptor { number: 0, kind: DescriptorKind::Other("pipe".to_owned()) };
             assert_eq!(looks.iter().find(|look| look.pid == root).unwrap().descriptors[0], pipe);
             if std::fs::exists("/proc/self/schedstat").unwrap() {
-                assert!(looks.iter().all(|look| look.runnable[0].0 == look.pid), "{looks:#?}");
+                assert!(looks.iter().all(|look| look.threads[0].thread == look.pid), "{looks:#?}");
             }
             assert_eq!(commands(&processes.look(root, false)), all[1..], "without its root");
 
@@ -347,7 +359,7 @@ mod tests {
         assert_eq!(command_line(b"a\0b c\0\xff\n\0\0").unwrap(), "a b c \u{fffd} ");
         assert_eq!(command_line(&[0xf0; 900]).unwrap().chars().count(), 200);
         assert_eq!((command_line(b""), command_line(b"\0\0")), (None, None));
-        assert_eq!(schedstat(b"5 7 1\n"), Some(Duration::from_nanos(12)));
+        assert_eq!(schedstat(b"5 7 1\n"), Some((Duration::from_nanos(5), Duration::from_nanos(7))));
         assert_eq!((schedstat(b"5"), schedstat(b"\xff 1"), schedstat(b"")), (None, None, None));
     }
 }

@@ -1,6 +1,8 @@
 /* A command that shows the symptom which its first argument names, or does what is most like it and is none. Every socket
  * of a failed login is closed, so that nothing but the symptom can be said of it. */
+#define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -25,6 +27,27 @@ static void compute(double seconds) {
 static void *compute_all_the_time(void *nothing) {
     compute(10);
     return nothing;
+}
+
+/* Computes for a moment on a processor that its own child wants more, for so long. */
+static void starve(double seconds, int sock) {
+    cpu_set_t all, one;
+    struct sched_param none = {0};
+    pid_t parent = getpid();
+    sched_getaffinity(0, sizeof all, &all);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    if (fork() == 0) {
+        close(sock);
+        compute(seconds);
+        sched_setaffinity(parent, sizeof all, &all);
+        sched_setscheduler(parent, SCHED_OTHER, &none);
+        _exit(0);
+    }
+    sched_setscheduler(0, SCHED_IDLE, &none);
+    for (clock_t end = clock() + CLOCKS_PER_SEC / 20; clock() < end;)
+        ;
 }
 
 static int connected(void) {
@@ -88,6 +111,11 @@ int main(int count, char **arguments) {
             compute(2);
         else
             sleep(2);
+        close(sock);
+    } else if (!strcmp(what, "starves")) {
+        /* Closes late, because it gets no processor. */
+        int sock = try_login(&answer);
+        starve(1.8, sock);
         close(sock);
     } else if ((is = !strcmp(what, "grows")) || !strcmp(what, "shares")) {
         /* An eventfd for each login; one for all, and one for each that is closed. */

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::verdict;
+use crate::check::{check, skip, verdict};
 
 /// The symptoms of a command that closes every socket, so that its verdict is never worse than `clean`; none where it
 /// cannot be played. What shows one fails by it where that was asked for, and by no other.
@@ -108,4 +108,20 @@ fn more_connections_than_logins_are_retries() {
 #[test]
 fn as_many_connections_as_logins_are_none() {
     shows_none(&["--logins", "3"], "retries", "retried");
+}
+
+/// On a busy machine programs were said to leak that got no processor to close by.
+#[test]
+fn who_gets_no_processor_to_close_by_leaks_nothing() {
+    for fault in ["login-18456", "login-18456:end=reset"] {
+        let options = ["-q", "--json", "-", "--grace", "700ms", "--fail-on", "spin", "--fault", fault];
+        let Some(check) = check(&[&options[..], &["--", "./symptoms", "starves"]].concat()) else { return };
+        let document = check.done().exits(0).json();
+        assert_eq!(document["faults"][0]["verdict"], "clean", "{document:#}");
+        if !document["faults"][0]["held_ms"]["max"].as_f64().is_some_and(|held| held > 700.0) {
+            return skip("nothing kept it from its processor");
+        }
+        let told = document["notices"].to_string();
+        assert!(told.contains("of them for a processor, so it is not called a leak"), "{document:#}");
+    }
 }

@@ -186,6 +186,7 @@ impl Lookout {
             tracks: changed.sockets.into_iter().map(|at| (at, self.tracks.sockets()[at].clone())).collect(),
             strays: changed.strays.into_iter().map(|at| (at, self.tracks.strays()[at].clone())).collect(),
             processes: changed.processes.into_iter().map(|at| (at, self.tracks.processes()[at].clone())).collect(),
+            waits: changed.waits,
             lost,
             alive: self.alive,
         })
