@@ -121,6 +121,8 @@ int main(int count, char **arguments) {
         /* An eventfd for each login; one for all, and one for each that is closed. */
         for (int i = 0; i < 4; i++) {
             int sock = try_login(&answer);
+            /* So long that a look sees whose it is. */
+            usleep(100 * 1000);
             close(sock);
             /* Long before the next login: a late look at that one still does not count this in. */
             int own = eventfd(0, EFD_CLOEXEC);
