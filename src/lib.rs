@@ -25,6 +25,7 @@
 //! | [`run`] | the conductor: arms, parts, one stream of events | files, terminals, verdicts |
 //! | [`check`] | somebody else's program under test, judged by its sockets | tracing it |
 //! | [`report`] | a run or a check to the terminal, JSON, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`watch`] | live socket states of this machine, full screen | a run, a server |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;
@@ -44,6 +45,7 @@ pub mod server;
 pub mod tds;
 pub mod units;
 pub mod verdict;
+pub mod watch;
 pub mod wire;
 
 /// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.

@@ -21,6 +21,7 @@ Examples:
   closewait run --close leaky --attempts 500 --target 127.0.0.1:1433 --user sa --password-env PW
   closewait check -- python3 app.py         your own program: does it close when its login is refused?
   closewait serve --listen 127.0.0.1:1433   a SQL Server that refuses every login with 18456
+  closewait watch :1433                     live socket states, full screen
   closewait report closewait-results/...    a kept result again
 
 Exit codes:
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Check(Box<super::check::Args>),
     /// Be a SQL Server stand-in, until a signal
     Serve(Box<ServeArgs>),
+    /// Show live socket states, full screen: who leaks, and when the ports run out
+    Watch(super::watch::WatchArgs),
     /// Render a kept result again, also one of a run that was killed
     Report(ReportArgs),
     /// List the scenarios that ship with it, or print one

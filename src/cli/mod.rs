@@ -20,6 +20,7 @@ mod secret;
 mod serve;
 mod settings;
 mod signals;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, diagnostics),
         Command::Check(args) => check::check(*args, diagnostics),
         Command::Serve(args) => serve::serve(*args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Report(args) => report::report(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Schema(args) => schema::schema(&args),

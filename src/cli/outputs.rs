@@ -115,7 +115,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
     if path == Path::new("-") {
         return print(text);
     }

@@ -16,3 +16,4 @@ mod run;
 mod serve;
 mod server;
 mod tidy;
+mod watch;

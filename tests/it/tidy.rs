@@ -32,11 +32,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("check", &["run", "host", "sandbox", "sample", "capture", "server", "fault", "wire", "record", "units"]),
     ("report", &["record", "verdict", "units"]),
+    ("watch", &["record", "sample", "verdict", "units"]),
     (
         "cli",
         &[
-            "report", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client", "load",
-            "record", "units",
+            "watch", "report", "check", "run", "scenario", "verdict", "host", "sandbox", "server", "fault", "client",
+            "load", "record", "units",
         ],
     ),
 ];
