@@ -20,7 +20,7 @@ use crate::pty::Screen;
 const HOLDERS: u8 = 6;
 const CONNECTIONS: usize = 8_334;
 /// How long it is watched.
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_secs(40);
 const KEYS: usize = 40;
 
 fn main() {

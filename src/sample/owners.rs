@@ -1,8 +1,8 @@
 //! Whose each socket is: the descriptor tables of every process that may be looked into, walked seldom and by halves.
 //!
 //! A descriptor that led to a socket leads to it still while that socket is in the table: only the others are asked again.
-//! Measured on 100,000 sockets, the first walk takes some 200 ms, a later one a third of it. The choice not taken: the
-//! netlink socket's own user and cgroup, which name no process.
+//! Measured with 100,000 sockets in six processes: a table and a first walk take 490 ms of CPU, where `ss -tanp` takes 4.3 s.
+//! The choice not taken: the netlink socket's own user and cgroup, which name no process.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
