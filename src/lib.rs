@@ -27,6 +27,7 @@
 //! | [`trace`] | one connection explained, frame by frame | loads: it makes one attempt |
 //! | [`doctor`] | limits and walls as values, and which one a leak meets first | a setting that it changes |
 //! | [`report`] | a run, a check, a trace or a doctor's findings to the terminal, JSON, HTML, JUnit, Markdown, and the directory that keeps it | judging |
+//! | [`watch`] | live socket states of this machine, full screen | a run, a server |
 //! | [`cli`] | arguments, exit codes, and the printing of errors | sockets |
 
 pub mod capture;
@@ -48,6 +49,7 @@ pub mod tds;
 pub mod trace;
 pub mod units;
 pub mod verdict;
+pub mod watch;
 pub mod wire;
 
 /// Says that a test was skipped, and why, where `cargo test` does not swallow it: a skip is never silent.

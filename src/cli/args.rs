@@ -23,6 +23,7 @@ Examples:
   closewait trace --compare leaky,orderly   one connection of each, frame by frame
   closewait serve --listen 127.0.0.1:1433   a SQL Server that refuses every login with 18456
   closewait doctor                          this machine's limits, and which one a leak meets first
+  closewait watch :1433                     live socket states, full screen
   closewait report closewait-results/...    a kept result again
 
 Exit codes:
@@ -62,6 +63,8 @@ pub(super) enum Command {
     Serve(Box<ServeArgs>),
     /// Look at this machine's limits: where they stand, and which one a leak meets first
     Doctor(super::doctor::DoctorArgs),
+    /// Show live socket states, full screen: who leaks, and when the ports run out
+    Watch(super::watch::WatchArgs),
     /// Render a kept result again, also one of a run that was killed
     Report(ReportArgs),
     /// List the scenarios that ship with it, or print one

@@ -23,6 +23,7 @@ mod serve;
 mod settings;
 mod signals;
 mod trace;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::trace(&args, diagnostics),
         Command::Serve(args) => serve::serve(*args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Report(args) => report::report(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Schema(args) => schema::schema(&args),

@@ -1,27 +1,44 @@
-//! What happens, while it happens: a bar on a terminal, a line an arm elsewhere; always on stderr.
+//! What happens, while it happens: a bar on a terminal, a line an arm elsewhere, both on stderr; or the full screen.
 
 use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::outputs::say;
+use super::watch::colour;
 use crate::record::{Event, Outcome, Run, Side, TcpState};
+use crate::units::Monotonic;
+use crate::watch::{RunScreen, Theme};
 
 /// Shows a run's progress.
-#[derive(Debug)]
 pub(super) struct Progress {
     quiet: bool,
     bar: Option<ProgressBar>,
+    screen: Option<RunScreen>,
 }
 
 impl Progress {
     pub(super) const fn new(quiet: bool) -> Self {
-        Self { quiet, bar: None }
+        Self { quiet, bar: None, screen: None }
+    }
+
+    /// Takes the whole terminal, until it is dropped.
+    pub(super) fn full_screen() -> std::io::Result<Self> {
+        Ok(Self { quiet: false, bar: None, screen: Some(RunScreen::enter(Theme::new(colour()))?) })
     }
 
     /// Shows what an event changed; `run` has taken it in already.
     pub(super) fn event(&mut self, event: &Event, run: &Run) {
         if self.quiet {
+            return;
+        }
+        if let Some(screen) = &mut self.screen {
+            let now = !matches!(event, Event::Load { .. } | Event::Sample { .. });
+            if screen.show(run, Monotonic::now(), now).is_err() {
+                // The terminal has gone; the run goes on.
+                self.screen = None;
+                self.quiet = true;
+            }
             return;
         }
         match event {

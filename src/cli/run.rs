@@ -17,6 +17,7 @@ use super::signals::{self, Signals};
 use crate::report::ResultDir;
 use crate::run::{self, Diagnostics, Options, Secret};
 use crate::scenario::{self, PasswordSource, Scenario, Spec};
+use crate::watch::Terminal;
 
 /// The scenario that is played when none is named.
 const BUILT_IN: &str = "login-failure";
@@ -27,6 +28,7 @@ Examples:
   closewait run full-range --json full.json      a scenario that ships with it (closewait scenarios lists them)
   closewait run mine.toml --rate 200/s           your own, at another rate
   closewait run --close late:count=500           one arm against the embedded server
+  closewait run --watch                          full screen, while it goes on
   closewait run --target 127.0.0.1:1433 --user app --password-env PW --close leaky --attempts 500";
 
 /// Play scenarios.
@@ -56,6 +58,10 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     outputs: RunOutputs,
+
+    /// Show the run full screen while it goes on
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    watch: bool,
 }
 
 /// What a run may do to a machine that is not its own.
@@ -87,6 +93,12 @@ struct Part {
 pub(super) fn run(args: RunArgs, diagnostics: Diagnostics) -> Result<Exit, Failure> {
     let parts = parts(&args)?;
     args.outputs.check(parts.len())?;
+    if args.watch && !Terminal::is_there() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "show the run full screen: stdin and stdout are not both a terminal"
+        ))
+        .hint("leave --watch out: progress is told on stderr"));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
     let played = tokio::task::LocalSet::new().block_on(&runtime, play_all(&args, parts, &diagnostics));
@@ -187,7 +199,13 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         started_at,
     };
-    let mut recorder = Recorder::new(dir, Progress::new(args.outputs.all.quiet), signals.stopper.clone());
+    let progress = if args.watch {
+        let screen = Progress::full_screen().context("take the terminal").map_err(Failure::machine);
+        screen.map_err(|failure| vec![failure])?
+    } else {
+        Progress::new(args.outputs.all.quiet)
+    };
+    let mut recorder = Recorder::new(dir, progress, signals.stopper.clone());
     let played = run::play(&part.scenario, &options, &signals.stop, &mut |event| recorder.event(&event)).await;
     let recorded = recorder.finish();
     let mut failures: Vec<Failure> = played.err().map(Failure::from).into_iter().chain(recorded.lost).collect();
@@ -206,11 +224,11 @@ async fn play(args: &RunArgs, part: Part, diagnostics: &Diagnostics, signals: &S
 
 /// The wall clock, read once a run, for its record.
 #[expect(clippy::disallowed_methods, reason = "a record says when it was made; nothing is measured by this clock")]
-fn now() -> String {
+pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
 }
 
 /// `2026-11-22T20:15:00Z` as part of a file's name: `20261122-201500`.
-fn stamp(rfc3339: &str) -> String {
+pub(super) fn stamp(rfc3339: &str) -> String {
     rfc3339.trim_end_matches('Z').replace(['-', ':'], "").replace('T', "-")
 }

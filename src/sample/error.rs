@@ -31,6 +31,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The range of local ports could not be read.
+    #[error("read net.ipv4.ip_local_port_range")]
+    PortRange(#[source] io::Error),
     /// Netlink is not to be had here: an old kernel, a seccomp filter, another system below.
     #[error("open a sock_diag netlink socket")]
     Netlink(#[source] io::Error),

@@ -16,7 +16,9 @@ mod error;
 mod filter;
 mod holdings;
 mod kin;
+mod machine;
 mod namespace;
+mod owners;
 #[cfg(test)]
 mod parity;
 mod ports;
@@ -30,9 +32,12 @@ mod source;
 mod testbed;
 mod watch;
 
+pub use diag::{Entry, Handle};
 pub use error::Error;
 pub use filter::Filter;
 pub use holdings::{Descriptor, DescriptorKind, is_tcp};
+pub use machine::{Machine, namespace_of};
+pub use owners::{Owner, Owners};
 pub use processes::{ProcessLook, Processes, ThreadTime, lives};
 pub use procfs::ProcFs;
 pub use sampler::{Config, Sampler, SideConfig};

@@ -192,7 +192,7 @@ pub fn lives(pid: u32, started: u64) -> bool {
 }
 
 /// Words that zeros end as one line; none when there is no word.
-fn command_line(words: &[u8]) -> Option<String> {
+pub(super) fn command_line(words: &[u8]) -> Option<String> {
     let end = words.iter().rposition(|byte| *byte != 0)? + 1;
     Some(printable(&words[..end]))
 }

@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, recv};
 
-use super::diag::{ALL_STATES, Answers, LISTENERS, Message, request};
-use super::{Error, Filter, Socket, Source};
+use super::diag::{ALL_STATES, Answers, Dump, LISTENERS, MEMORY, Message, Particulars, destroy, request};
+use super::{Entry, Error, Filter, Socket, Source};
 use crate::record::Side;
 
 /// The kernel never fills a datagram of a dump beyond 32 KiB (`netlink_dump`), however large the reader's buffer is.
@@ -50,19 +50,40 @@ impl SockDiag {
             sequence: 0,
             unfinished: false,
         };
-        let nobody = Filter::new(Side::Server, ([127, 0, 0, 1], 1).into());
-        this.dump(&nobody, AF_INET, LISTENERS, &mut |_| ())?;
+        let nobody = [Filter::new(Side::Server, ([127, 0, 0, 1], 1).into())];
+        let dump = Dump { filters: &nobody, family: AF_INET, states: LISTENERS, extensions: MEMORY };
+        this.dump(&dump, &mut |_, _| ())?;
         Ok(this)
     }
 
-    fn dump(&mut self, filter: &Filter, family: u8, states: u32, each: &mut dyn FnMut(Socket)) -> Result<(), Error> {
+    /// Asks the kernel to end a socket. Its owner keeps a descriptor that no connection belongs to any more.
+    ///
+    /// # Errors
+    /// `EPERM` in [`Error::Refused`] without CAP_NET_ADMIN, `EOPNOTSUPP` on a kernel without `CONFIG_INET_DIAG_DESTROY`,
+    /// `ENOENT` when it has gone meanwhile.
+    pub fn destroy(&mut self, socket: &Entry) -> Result<(), Error> {
+        self.begin(|buffer, sequence| destroy(buffer, socket, sequence))?;
+        self.answers(&mut |_, _| ())
+    }
+
+    /// Gives every socket of the dump to `each`.
+    pub(super) fn dump(&mut self, dump: &Dump<'_>, each: &mut dyn FnMut(Socket, Particulars)) -> Result<(), Error> {
+        self.begin(|buffer, sequence| request(buffer, dump, sequence))?;
+        self.answers(each)
+    }
+
+    fn begin(&mut self, request: impl FnOnce(&mut Vec<u8>, u32)) -> Result<(), Error> {
         if self.unfinished {
             self.drain()?;
         }
         self.sequence = self.sequence.wrapping_add(1);
-        request(&mut self.request, filter, family, states, self.sequence);
+        request(&mut self.request, self.sequence);
         self.socket.send(&self.request, 0).map_err(Error::Ask)?;
         self.unfinished = true;
+        Ok(())
+    }
+
+    fn answers(&mut self, each: &mut dyn FnMut(Socket, Particulars)) -> Result<(), Error> {
         let mut torn = false;
         loop {
             let length = self.receive()?;
@@ -73,7 +94,7 @@ impl SockDiag {
                 }
                 torn |= answer.torn;
                 match answer.message {
-                    Message::Socket(socket) => each(socket),
+                    Message::Socket(socket, particulars) => each(socket, particulars),
                     Message::Other => (),
                     Message::Done(errno) | Message::Refused(errno) => {
                         self.unfinished = false;
@@ -87,7 +108,9 @@ impl SockDiag {
     /// Begins a dump and walks away, as an error in its middle does.
     #[cfg(test)]
     pub(super) fn break_off(&mut self, filter: &Filter) {
-        request(&mut self.request, filter, AF_INET, ALL_STATES, self.sequence);
+        let filters = std::slice::from_ref(filter);
+        let dump = Dump { filters, family: AF_INET, states: ALL_STATES, extensions: MEMORY };
+        request(&mut self.request, &dump, self.sequence);
         self.socket.send(&self.request, 0).expect("the kernel takes a good request");
         self.unfinished = true;
     }
@@ -134,10 +157,13 @@ fn ended(errno: i32, torn: bool) -> Result<(), Error> {
 
 impl Source for SockDiag {
     fn sockets(&mut self, filter: &Filter, each: &mut dyn FnMut(Socket)) -> Result<(), Error> {
+        let filters = std::slice::from_ref(filter);
+        let dump = |family| Dump { filters, family, states: ALL_STATES, extensions: MEMORY };
+        let mut each = |socket, _| each(socket);
         if filter.spans_ipv4() {
-            self.dump(filter, AF_INET, ALL_STATES, each)?;
+            self.dump(&dump(AF_INET), &mut each)?;
         }
-        match self.dump(filter, AF_INET6, ALL_STATES, each) {
+        match self.dump(&dump(AF_INET6), &mut each) {
             // A kernel without IPv6 has no table for it.
             Err(Error::Refused(error)) if filter.spans_ipv4() && error.kind() == io::ErrorKind::NotFound => Ok(()),
             ended => ended,

@@ -81,12 +81,12 @@ fn events(dir: &Path) -> String {
     std::fs::read_to_string(dir.join("kept/events.jsonl")).unwrap_or_default()
 }
 
-/// A run under way: the server, a load worker and the sampler are there, and something was measured.
+/// A run under way: the server, a load worker, the sampler and the connection ledger are there, and something was measured.
 fn started(dir: &Path) -> (Child, BTreeSet<u32>) {
     let child = long_run(dir);
     wait_until("events are written", || events(dir).contains("\"load\""));
     let parts = descendants(child.id());
-    assert_eq!(parts.len(), 3, "server, load worker, sampler");
+    assert_eq!(parts.len(), 4, "server, load worker, sampler, connection ledger");
     (child, parts)
 }
 
@@ -170,11 +170,11 @@ fn a_signal_between_an_arms_last_outcome_and_its_last_table_keeps_the_next_arm_f
 
 #[test]
 fn a_part_that_does_not_answer_ends_the_run_and_not_its_results() {
-    let runs: Vec<_> = (0..2).map(|nth| std::thread::spawn(move || stopped_part(nth))).collect();
+    let runs: Vec<_> = (0..3).map(|nth| std::thread::spawn(move || stopped_part(nth))).collect();
     runs.into_iter().for_each(|run| run.join().unwrap());
 }
 
-/// Stops the load worker (1) or the sampler (2); a server that is stopped is what a run is there to measure.
+/// Stops the load worker, the sampler or the ledger; a server that is stopped is what a run is there to measure.
 fn stopped_part(nth: usize) {
     let dir = tempfile::tempdir().unwrap();
     let (child, parts) = started(dir.path());

@@ -22,3 +22,4 @@ mod server;
 mod symptoms;
 mod tidy;
 mod trace;
+mod watch;

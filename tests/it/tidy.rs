@@ -37,11 +37,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["run", "host", "sandbox", "sample", "capture", "client", "server", "fault", "wire", "tds", "record", "units"],
     ),
     ("report", &["record", "verdict", "units"]),
+    ("watch", &["record", "sample", "verdict", "units"]),
     (
         "cli",
         &[
-            "report", "doctor", "check", "trace", "run", "scenario", "verdict", "host", "sandbox", "server", "fault",
-            "client", "load", "record", "units",
+            "watch", "report", "doctor", "check", "trace", "run", "scenario", "verdict", "host", "sandbox", "server",
+            "fault", "client", "load", "record", "units",
         ],
     ),
 ];

@@ -1,10 +1,14 @@
 //! The answers: sockets, an end, an error; never more than their lengths allow.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN};
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, INET_DIAG_SKMEMINFO, SOCK_DIAG_BY_FAMILY};
+use netlink_packet_sock_diag::constants::{
+    AF_INET, AF_INET6, INET_DIAG_INFO, INET_DIAG_SKMEMINFO, SOCK_DIAG_BY_FAMILY,
+};
 
+use super::entry::Particulars;
 use super::{HEADER, u16_at, u32_at};
 use crate::record::TcpState;
 use crate::sample::filter::on_the_wire;
@@ -16,8 +20,8 @@ const DIAG_MSG: usize = 72;
 /// One message of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sample) enum Message {
-    /// A socket.
-    Socket(Socket),
+    /// A socket, and what else its message says.
+    Socket(Socket, Particulars),
     /// The dump is over; an error number when it was cut short.
     Done(i32),
     /// The request was refused with this error number.
@@ -68,7 +72,10 @@ impl Answers<'_> {
         let sequence = u32_at(bytes, 8).ok_or(Error::Malformed("a message without a header"))?;
         self.0 = bytes.get(aligned(length)..).unwrap_or_default();
         let message = match kind {
-            SOCK_DIAG_BY_FAMILY => Message::Socket(socket(body)?),
+            SOCK_DIAG_BY_FAMILY => {
+                let (socket, particulars) = socket(body)?;
+                Message::Socket(socket, particulars)
+            }
             // The error number is negative, as in the kernel. A dump's end may come without one.
             NLMSG_DONE => Message::Done(u32_at(body, 0).map_or(0, errno)),
             NLMSG_ERROR => Message::Refused(errno(u32_at(body, 0).ok_or(Error::Malformed("an error without number"))?)),
@@ -84,19 +91,21 @@ fn errno(bits: u32) -> i32 {
 }
 
 /// One `inet_diag_msg` and its attributes.
-fn socket(body: &[u8]) -> Result<Socket, Error> {
+fn socket(body: &[u8]) -> Result<(Socket, Particulars), Error> {
     let (fixed, attributes) =
         body.split_at_checked(DIAG_MSG).ok_or(Error::Malformed("a socket shorter than inet_diag_msg"))?;
     let family = fixed[0];
     let state = TcpState::from_kernel(fixed[1]).ok_or(Error::Malformed("a socket in no TCP state"))?;
     let port = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
-    Ok(Socket {
+    let told = Attributes::read(attributes)?;
+    let socket = Socket {
         local: address(family, &fixed[8..24], port(4))?,
         remote: address(family, &fixed[24..40], port(6))?,
         state,
         inode: u32_at(fixed, 68).map_or(0, u64::from),
-        memory: Some(memory(attributes)?),
-    })
+        memory: Some(told.memory),
+    };
+    Ok((socket, Particulars::read(fixed, state, told.last_ack)))
 }
 
 fn address(family: u8, bytes: &[u8], port: u16) -> Result<SocketAddr, Error> {
@@ -109,22 +118,41 @@ fn address(family: u8, bytes: &[u8], port: u16) -> Result<SocketAddr, Error> {
     Ok(on_the_wire(ip, port))
 }
 
-/// What the kernel holds in a socket's buffers and queues; a mini-socket has no such attribute, and holds nothing.
-fn memory(mut attributes: &[u8]) -> Result<u64, Error> {
-    // Of `SK_MEMINFO_*`: received, forward allocated, queued to send, options, backlog; the rest are limits, counts, and
-    // `WMEM_ALLOC`, which holds clones of what is queued to send.
-    const HELD: [usize; 5] = [0, 4, 5, 6, 7];
-    while !attributes.is_empty() {
-        let header = u16_at(attributes, 0).zip(u16_at(attributes, 2));
-        let (length, kind) = header.ok_or(Error::Malformed("an attribute without a header"))?;
-        let length = usize::from(length);
-        let value = attributes.get(4..length).ok_or(Error::Malformed("an attribute of a wrong length"))?;
-        if kind == INET_DIAG_SKMEMINFO {
-            return Ok(HELD.iter().filter_map(|&field| u32_at(value, 4 * field)).map(u64::from).sum());
+/// What the attributes behind a socket say.
+#[derive(Default)]
+struct Attributes {
+    /// What the kernel holds in its buffers and queues; a mini-socket has no such attribute, and holds nothing.
+    memory: u64,
+    /// Since when its peer is silent, where `tcp_info` was asked for and the socket has one.
+    last_ack: Option<Duration>,
+}
+
+impl Attributes {
+    fn read(mut attributes: &[u8]) -> Result<Self, Error> {
+        // Of `SK_MEMINFO_*`: received, forward allocated, queued to send, options, backlog; the rest are limits, counts,
+        // and `WMEM_ALLOC`, which holds clones of what is queued to send.
+        const HELD: [usize; 5] = [0, 4, 5, 6, 7];
+        // `tcpi_last_ack_recv`, in milliseconds: when the peer's last segment came, data or not.
+        const LAST_ACK: usize = 56;
+        let mut told = Self::default();
+        while !attributes.is_empty() {
+            let header = u16_at(attributes, 0).zip(u16_at(attributes, 2));
+            let (length, kind) = header.ok_or(Error::Malformed("an attribute without a header"))?;
+            let length = usize::from(length);
+            let value = attributes.get(4..length).ok_or(Error::Malformed("an attribute of a wrong length"))?;
+            match kind {
+                INET_DIAG_SKMEMINFO => {
+                    told.memory = HELD.iter().filter_map(|&field| u32_at(value, 4 * field)).map(u64::from).sum();
+                }
+                INET_DIAG_INFO => {
+                    told.last_ack = u32_at(value, LAST_ACK).map(|ms| Duration::from_millis(u64::from(ms)));
+                }
+                _ => {}
+            }
+            attributes = attributes.get(aligned(length)..).unwrap_or_default();
         }
-        attributes = attributes.get(aligned(length)..).unwrap_or_default();
+        Ok(told)
     }
-    Ok(0)
 }
 
 /// Rounded up to the next multiple of four, to which netlink aligns everything.
@@ -137,6 +165,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sample::Entry;
 
     fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(HEADER + body.len()).unwrap().to_ne_bytes().to_vec();
@@ -190,7 +219,10 @@ mod tests {
             memory: Some(54_321),
         };
         let messages: Vec<Message> = answers.iter().map(|answer| answer.message).collect();
-        assert_eq!(messages, [Message::Socket(expected), Message::Other, Message::Done(0)]);
+        let Message::Socket(socket, particulars) = messages[0] else { panic!("{:?}", messages[0]) };
+        assert_eq!((socket, &messages[1..]), (expected, &[Message::Other, Message::Done(0)][..]));
+        let entry = Entry::new(socket, particulars);
+        assert_eq!((entry.quiet, entry.uid, entry.remote, entry.inode), (None, 0, expected.remote, 99));
         assert_eq!(answers.iter().map(|answer| answer.torn).collect::<Vec<_>>(), [false, false, true]);
         assert!(answers.iter().all(|answer| answer.sequence == 7));
     }

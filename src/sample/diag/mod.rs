@@ -6,10 +6,13 @@
 //! them. Numbers are in the machine's order except ports and addresses, which are in the network's.
 
 mod answer;
+mod entry;
 mod request;
 
 pub(super) use answer::{Answers, Message};
-pub(super) use request::{ALL_STATES, LISTENERS, request};
+pub(super) use entry::Particulars;
+pub use entry::{Entry, Handle};
+pub(super) use request::{ALL_STATES, Dump, INFO, LISTENERS, MEMORY, destroy, request};
 
 /// The length of `nlmsghdr`.
 const HEADER: usize = 16;

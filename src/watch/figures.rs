@@ -1,0 +1,113 @@
+//! Figures in few columns: times, rates, bars and sparklines.
+
+use std::time::Duration;
+
+/// A time in at most six columns: `3s`, `12m03s`, `3h05m`, `4d03h`.
+pub(super) fn held(time: Duration) -> String {
+    let s = time.as_secs();
+    match s {
+        0..60 => format!("{s}s"),
+        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
+        3_600..360_000 => format!("{}h{:02}m", s / 3_600, s / 60 % 60),
+        _ => format!("{}d{:02}h", s / 86_400, s / 3_600 % 24),
+    }
+}
+
+/// A rate: `40/s`, `0.5/s`, `3/min`.
+pub(super) fn rate(per_s: f64) -> String {
+    if per_s >= 9.95 {
+        format!("{per_s:.0}/s")
+    } else if per_s >= 0.095 {
+        format!("{per_s:.1}/s")
+    } else {
+        format!("{:.1}/min", per_s * 60.0)
+    }
+}
+
+const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Columns as tall as their values, the tallest of them being full; a value above 0 shows at least a little, and what
+/// was never seen is blank.
+pub(super) fn sparkline(values: &[Option<u32>]) -> String {
+    let most = values.iter().flatten().copied().max().unwrap_or(0).max(1);
+    let column = |value: &Option<u32>| match value {
+        None => ' ',
+        Some(0) => '▁',
+        Some(value) => EIGHTHS[usize::try_from(1 + u64::from(*value) * 7 / u64::from(most)).unwrap_or(8).min(8)],
+    };
+    values.iter().map(column).collect()
+}
+
+const LEFT: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+
+/// A bar of at most `width` columns, in eighths of a column; anything above 0 shows.
+pub(super) fn bar(share: f64, width: usize) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a width")]
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).ceil() as usize;
+    let mut bar: String = std::iter::repeat_n('█', eighths / 8).collect();
+    if let Some(part) = (eighths % 8).checked_sub(1) {
+        bar.push(LEFT[part]);
+    }
+    bar
+}
+
+/// The text cut to `width` columns; what is cut off shows as `…`.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (mut kept, mut used) = (String::new(), 0);
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used >= width {
+            break;
+        }
+        kept.push(c);
+    }
+    if width > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_fit_six_columns() {
+        for (s, text) in
+            [(0, "0s"), (59, "59s"), (723, "12m03s"), (11_100, "3h05m"), (359_999, "99h59m"), (360_000, "4d04h")]
+        {
+            assert_eq!(held(Duration::from_secs(s)), text);
+            assert!(text.len() <= 6);
+        }
+    }
+
+    #[test]
+    fn rates_keep_two_figures() {
+        for (per_s, text) in [(412.4, "412/s"), (9.96, "10/s"), (9.9, "9.9/s"), (0.5, "0.5/s"), (0.05, "3.0/min")] {
+            assert_eq!(rate(per_s), text);
+        }
+    }
+
+    #[test]
+    fn what_is_there_shows() {
+        assert_eq!(sparkline(&[None, Some(0), Some(1), Some(500), Some(1000)]), " ▁▁▄█");
+        assert_eq!(sparkline(&[Some(0), Some(0)]), "▁▁");
+        assert_eq!(
+            (bar(0.0, 4), bar(0.001, 4), bar(0.5, 4), bar(2.0, 4)),
+            (String::new(), "▏".into(), "██".into(), "████".into())
+        );
+    }
+
+    #[test]
+    fn a_cut_shows() {
+        assert_eq!(
+            (cut("abcdef", 6), cut("abcdef", 4), cut("漢字漢字", 5), cut("ab", 0)),
+            ("abcdef".into(), "abc…".into(), "漢字…".into(), String::new())
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The table of sockets, the longest held first.
+
+use ratatui::text::Line;
+
+use super::super::figures::held;
+use super::super::model::{Model, Row};
+use super::super::theme::Theme;
+use super::super::ui::{Pane, Sort, Ui};
+use super::table::{Column, cell, columns, row};
+use crate::record::TcpState;
+
+/// From this width on there is room for what waits to be read and sent.
+const WIDE: usize = 110;
+
+fn layout(width: usize) -> Vec<Column> {
+    let wide = width >= WIDE;
+    let fixed = 1 + 8 + 12 + if wide { 18 } else { 0 };
+    let rest = width.saturating_sub(fixed + 3);
+    // An IPv6 address with its port has up to 47 columns; most have 21.
+    let address = isize::try_from(if wide { (rest * 3 / 10).min(47) } else { (rest * 35 / 100).max(18) }).unwrap_or(21);
+    let process = isize::try_from(rest).unwrap_or(0) - 2 * address;
+    let mut all = vec![
+        ("held", 7, Some(Sort::Held)),
+        ("state", -11, Some(Sort::State)),
+        ("local", -address, Some(Sort::Local)),
+        ("remote", -address, Some(Sort::Remote)),
+    ];
+    if wide {
+        all.extend([("unread", 8, Some(Sort::Unread)), ("unsent", 8, None)]);
+    }
+    all.push(("process", -process.max(1), Some(Sort::Process)));
+    all
+}
+
+pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let layout = layout(width);
+    let cursor = ui.cursors[Pane::Sockets as usize];
+    let mut lines = vec![columns(ui, Pane::Sockets, theme, &layout)];
+    let visible = ui.shown.sockets.iter().enumerate().skip(cursor.top).take(cursor.height());
+    lines.extend(visible.map(|(at, &index)| {
+        let it = &ui.model().rows[index as usize];
+        let marked = ui.marked.contains(&it.entry.handle.cookie);
+        let style = match it.entry.state {
+            TcpState::CloseWait => theme.odd(),
+            TcpState::Established => theme.good(),
+            TcpState::Listen => theme.faint(),
+            _ => theme.plain(),
+        };
+        let mark = if marked { ("*".to_owned(), theme.bad()) } else { (" ".to_owned(), theme.plain()) };
+        let mut spans = vec![mark];
+        for (&(name, width, _), text) in layout.iter().zip(texts(ui.model(), it, layout.len() > 5)) {
+            spans.push((cell(&text, width), if matches!(name, "held" | "state") { style } else { theme.plain() }));
+        }
+        row(ui, Pane::Sockets, at, theme, spans, width)
+    }));
+    lines
+}
+
+/// As the columns: with `queues` also what waits to be read and sent.
+pub(in crate::watch) fn texts(model: &Model, it: &Row, queues: bool) -> Vec<String> {
+    let more = if it.at_least { ">" } else { "" };
+    let entry = &it.entry;
+    let remote = if entry.state == TcpState::Listen { "*".to_owned() } else { entry.remote.to_string() };
+    let mut texts =
+        vec![format!("{more}{}", held(model.held(it))), entry.state.to_string(), entry.local.to_string(), remote];
+    if queues {
+        texts.extend([entry.unread.to_string(), entry.unsent.to_string()]);
+    }
+    texts.push(model.name(it.holder));
+    texts
+}

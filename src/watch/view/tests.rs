@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::super::keys::Key;
+use super::super::testbed::{leaking, looked};
+use super::*;
+
+fn screen(ui: &mut Ui, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, ui, &Scope::All, Theme::new(false))).unwrap();
+    terminal.backend().to_string()
+}
+
+fn press(ui: &mut Ui, keys: &str) {
+    keys.chars().for_each(|key| drop(ui.key(Key::Char(key))));
+}
+
+#[test]
+fn a_small_screen() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    insta::assert_snapshot!("80x24-sockets", screen(&mut ui, 80, 24));
+    press(&mut ui, "2");
+    insta::assert_snapshot!("80x24-peers", screen(&mut ui, 80, 24));
+    press(&mut ui, "3");
+    insta::assert_snapshot!("80x24-processes", screen(&mut ui, 80, 24));
+    press(&mut ui, "1  x");
+    insta::assert_snapshot!("80x24-question", screen(&mut ui, 80, 24));
+    press(&mut ui, "n/:443 est");
+    insta::assert_snapshot!("80x24-filter", screen(&mut ui, 80, 24));
+    ui.key(Key::Enter);
+    press(&mut ui, "f?");
+    insta::assert_snapshot!("80x24-help", screen(&mut ui, 80, 24));
+}
+
+#[test]
+fn a_large_screen() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    insta::assert_snapshot!("160x50", screen(&mut ui, 160, 50));
+}
+
+#[test]
+fn every_size_draws_something() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    for (width, height) in [(1, 1), (59, 40), (60, 16), (79, 23), (119, 60), (120, 40), (300, 20), (300, 100)] {
+        for key in ["1", "2", "3", "G", "?", "x", "/"] {
+            press(&mut ui, key);
+            assert!(screen(&mut ui, width, height).contains(|c: char| c.is_alphabetic()) || width == 1);
+        }
+        ui.key(Key::Escape);
+    }
+}
+
+#[test]
+fn before_the_first_look_and_with_nothing_to_see() {
+    let mut ui = Ui::new(Arc::new(looked([])));
+    assert!(screen(&mut ui, 80, 24).contains("0 sockets"));
+}
+
+#[test]
+fn colour_only_repeats_what_words_say() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    let mut draw_in = |colour: bool| {
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        terminal.draw(|frame| draw(frame, &mut ui, &Scope::All, Theme::new(colour))).unwrap();
+        let buffer = terminal.backend().buffer().clone();
+        let coloured = buffer.content.iter().filter(|cell| cell.fg != ratatui::style::Color::Reset).count();
+        (terminal.backend().to_string(), coloured)
+    };
+    let ((plain, none), (coloured, some)) = (draw_in(false), draw_in(true));
+    assert_eq!((plain, none), (coloured, 0));
+    assert!(some > 0);
+}
