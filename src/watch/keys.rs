@@ -29,6 +29,8 @@ pub enum Key {
     Home,
     /// To the last.
     End,
+    /// Ctrl-L: draw everything anew.
+    Redraw,
 }
 
 /// What a key asks of the world beyond the screen.
@@ -38,6 +40,8 @@ pub enum Effect {
     None,
     /// The end.
     Quit,
+    /// The whole screen anew: somebody else wrote on it.
+    Redraw,
     /// A snapshot in a file.
     Snapshot,
     /// The end of these sockets.

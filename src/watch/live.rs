@@ -76,6 +76,7 @@ pub fn live(
                 Message::Key(key) => match ui.key(key) {
                     Effect::None => {}
                     Effect::Quit => return Ok(End::Quit),
+                    Effect::Redraw => terminal.redraw()?,
                     Effect::Destroy(sockets) => drop(stuck.send(sockets)),
                     Effect::Snapshot => {
                         ui.tell("writing ...");

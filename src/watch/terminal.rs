@@ -7,7 +7,7 @@
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 use std::sync::{Mutex, Once, PoisonError};
 
-use crossterm::event::{Event, KeyCode, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
@@ -78,6 +78,14 @@ impl Terminal {
         // The handler of this signal only told of it; the signal's own way stops the process.
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         take()?;
+        self.redraw()
+    }
+
+    /// Draws everything anew with the next frame.
+    ///
+    /// # Errors
+    /// When the terminal has gone.
+    pub fn redraw(&mut self) -> io::Result<()> {
         // Not `clear`, which asks the terminal for the cursor's place and waits for an answer that the keys' thread gets.
         let area = self.screen.size()?.into();
         self.screen.resize(area)
@@ -120,6 +128,7 @@ pub(super) fn next_key() -> io::Result<Option<Key>> {
         return Ok(None);
     }
     Ok(Some(match event.code {
+        KeyCode::Char('l') if event.modifiers.contains(KeyModifiers::CONTROL) => Key::Redraw,
         KeyCode::Char(c) => Key::Char(c),
         KeyCode::Enter => Key::Enter,
         KeyCode::Esc => Key::Escape,

@@ -160,6 +160,9 @@ impl Ui {
 
     /// A key was pressed.
     pub fn key(&mut self, key: Key) -> Effect {
+        if key == Key::Redraw {
+            return Effect::Redraw;
+        }
         self.note = None;
         if let Some(sockets) = self.question.take() {
             return match key {

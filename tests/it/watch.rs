@@ -70,6 +70,16 @@ impl Screen {
         wait_until(&format!("shows {text:?}"), || self.written().contains(text));
     }
 
+    /// As `shows`, of a text of which a part may have stood there before: only changes are written, and Ctrl-L all anew.
+    #[track_caller]
+    fn shows_anew(&mut self, text: &str) {
+        wait_until(&format!("shows {text:?}"), || {
+            self.keys.write_all(b"\x0c").unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            self.written.lock().unwrap().contains(text)
+        });
+    }
+
     fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
@@ -210,17 +220,21 @@ fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     screen.shows("127.0.0.1:");
     screen.press("w");
     // What was there already is not drawn again: the file's name is new.
-    screen.shows("closewait-watch-");
+    screen.shows_anew("closewait-watch-");
     let file = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
     let document: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(document["states"]["close_wait"], 1);
     screen.press("x");
-    screen.shows("Destroy 1 CLOSE_WAIT");
+    screen.shows_anew("Destroy 1 CLOSE_WAIT");
     screen.press("n");
-    screen.shows("nothing was destroyed");
+    screen.shows_anew("nothing was destroyed");
     screen.press("x");
     screen.press("y");
-    wait_until("an answer", || ["1 of 1", "REFUSED"].iter().any(|it| screen.written().contains(it)));
+    wait_until("an answer", || {
+        screen.press("\x0c");
+        std::thread::sleep(Duration::from_millis(50));
+        ["1 of 1", "REFUSED"].iter().any(|it| screen.written().contains(it))
+    });
     if screen.written().contains("REFUSED") {
         let written = screen.written();
         assert!(written.contains("CAP_NET_ADMIN") || written.contains("CONFIG_INET_DIAG_DESTROY"));

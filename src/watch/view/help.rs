@@ -17,7 +17,7 @@ const KEYS: [(&str, &str); 13] = [
     ("f", "freeze the screen, go on"),
     ("w", "write everything to closewait-watch-TIME.json (schema closewait.watch/1)"),
     ("space  x", "mark sockets; destroy the marked, after a question (root, CAP_NET_ADMIN)"),
-    ("q", "quit"),
+    ("q", "quit; Ctrl-L draws the screen anew"),
     ("held", "how long in its state; > at least, the socket was there before this began"),
     ("LEAK", "CLOSE_WAIT that only grows: for 5 s or more none has left it"),
     ("ports", "ephemeral ports used towards a destination, from the address that uses most"),
