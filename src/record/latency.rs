@@ -40,7 +40,8 @@ impl Histogram {
 
     /// Counts one value.
     pub fn record(&mut self, value: Duration) {
-        self.0.saturating_record(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
+        let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX).min(Self::HIGH);
+        self.0.record(nanos).expect("it grows up to HIGH");
     }
 
     /// Adds every value of `other`.
@@ -80,11 +81,16 @@ impl Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self(
-            hdrhistogram::Histogram::new_with_bounds(Self::LOW, Self::HIGH, Self::DIGITS)
-                .expect("the bounds are constants in order"),
-        )
+        let smallest = hdrhistogram::Histogram::new_with_bounds(Self::LOW, 2 * Self::LOW, Self::DIGITS);
+        Self(growing(smallest.expect("the bounds are constants in order")))
     }
+}
+
+/// A histogram that makes room as values come: most hold some milliseconds, and room for an hour would be 230 KB in each of
+/// thousands that a long record has.
+fn growing(mut histogram: hdrhistogram::Histogram<u64>) -> hdrhistogram::Histogram<u64> {
+    histogram.auto(true);
+    histogram
 }
 
 /// HdrHistogram's own V2 compressed form, in base64, so that other tools can read the events.
@@ -102,10 +108,9 @@ impl<'de> Deserialize<'de> for Histogram {
         let bytes = STANDARD.decode(text).map_err(serde::de::Error::custom)?;
         let read: hdrhistogram::Histogram<u64> =
             Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(serde::de::Error::custom)?;
-        // One of our own is taken as it is: room for another, and adding the two up, is what reading a long record would spend
-        // most of its time on.
-        if (read.low(), read.high(), read.sigfig()) == (Self::LOW, Self::HIGH, Self::DIGITS) {
-            return Ok(Self(read));
+        // One of our own is taken as it is.
+        if (read.low(), read.sigfig()) == (Self::LOW, Self::DIGITS) {
+            return Ok(Self(growing(read)));
         }
         let mut histogram = Self::default();
         histogram.0.add(&read).map_err(serde::de::Error::custom)?;
