@@ -12,6 +12,7 @@ use crate::units::Monotonic;
 use crate::wire::{Deed, Entry as Line, Journal, LoginEnd, MessageKind, Party};
 
 mod beside;
+mod exits;
 mod late;
 
 const PID: u32 = 7;
@@ -170,23 +171,6 @@ fn an_exit_too_soon_proves_nothing() {
     assert!(allowed.judged().failed);
     allowed.limits.allow_undecided = true;
     assert!(!allowed.judged().failed);
-}
-
-/// A child that lived for a few milliseconds was never seen, and its end was taken for a proper close.
-#[test]
-fn a_close_by_an_unseen_child_proves_nothing() {
-    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(103), Some(103));
-    case.testimony.tracks.clear();
-    assert_eq!(case.judged().verdict, CheckVerdict::Clean, "there is one process alone");
-    let (shell, other) = (case.process.clone(), case.process.clone());
-    let of = |case: &Case, other: Process| {
-        judge(case.testimony.connections(), &[shell.clone(), other], &case.course, &case.limits).verdict
-    };
-    assert_eq!(of(&case, other.clone()), CheckVerdict::Undecided);
-    // One that held another connection, and lives on, is taken for the holder of this.
-    let mut case = case.with(200, Some(210), Some(220), Some(220));
-    case.testimony.tracks[0].holder = Some((1, 3));
-    assert_eq!(of(&case, Process { descriptors: vec![(at(20), [].into())], ..other }), CheckVerdict::Clean);
 }
 
 #[test]

@@ -177,7 +177,7 @@ named_enum! {
         ClientRst = "client_rst",
         /// The server reset it, and the client let its descriptor go.
         ServerRst = "server_rst",
-        /// It was open until its last holder's exit, or closed within 100 ms before.
+        /// It was open until its last holder's exit, or closed within 100 ms before, and the holder opened no other after it.
         ProcessExit = "process_exit",
         /// Nobody listened.
         Refused = "refused",
