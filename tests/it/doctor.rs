@@ -26,7 +26,8 @@ echo $code > leaking.code
 ss -Htan > ss-tan; ss -s > ss-s
 sysctl -n net.ipv4.tcp_fin_timeout net.ipv4.tcp_tw_reuse net.core.somaxconn net.ipv4.tcp_max_tw_buckets > sysctl
 ulimit -Sn > soft; ulimit -Hn > hard; nproc > nproc
-ls /proc/$$/fd | wc -l > descriptors
+# Without a pipe, which the shell itself would hold for a moment.
+ls /proc/$$/fd > fds; wc -l < fds > descriptors
 echo $$ > pid
 kill $server; wait $server || true
 "#;
