@@ -20,6 +20,8 @@ code=0; "$CLOSEWAIT" doctor --json healthy.json --quiet > healthy.out || code=$?
 echo $code > healthy.code
 for n in $(seq 90); do exec {fd}<>/dev/tcp/127.0.0.1/1433; done
 until [ "$(ss -Htn state close-wait | wc -l)" = 90 ]; do sleep 0.05; done
+# The server's ends wait for acknowledgements, which come late.
+until grep -q ' tw 90 ' /proc/net/sockstat; do sleep 0.05; done
 ulimit -Sn 110
 code=0; "$CLOSEWAIT" doctor --pid $$ --target 127.0.0.1:1433 --json leaking.json > leaking.out || code=$?
 echo $code > leaking.code
