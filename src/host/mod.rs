@@ -15,6 +15,7 @@ mod handover;
 mod inside;
 mod limits;
 mod part;
+mod play;
 mod process;
 
 pub use blocking::{BlockingChannel, Polled};
@@ -25,4 +26,5 @@ pub use handover::MAX_DESCRIPTORS;
 pub use inside::{Inside, inside};
 pub use limits::{cpu_time, raise_descriptor_limit};
 pub use part::Part;
+pub use play::{ended, in_runtime};
 pub use process::{End, Process};

@@ -1,6 +1,5 @@
 //! The inside of a part: plays its role until the conductor says `End`, or is gone.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::ledger::keep;
 use super::role::{Diagnostics, Farewell, LoadRole, Order, Role, Script, Word};
 use super::watcher::watch;
 use crate::client::Client;
-use crate::host::{self, Inside, Receiver, Sender};
+use crate::host::{self, Inside, Receiver, Sender, in_runtime};
 use crate::load::{Report, Worker};
 use crate::server::{self, Server};
 use crate::units::PortRange;
@@ -21,14 +20,7 @@ use crate::units::PortRange;
 /// Must be called before any thread is started.
 #[must_use]
 pub fn part(inside: Result<Inside, host::Error>, diagnose: impl FnOnce(&Diagnostics)) -> i32 {
-    match inside.map_err(|error| error.to_string()).and_then(|inside| play(inside, diagnose)) {
-        Ok(()) => 0,
-        Err(error) => {
-            // Whoever started it may have closed its stderr; the exit code says it as well.
-            let _ = writeln!(std::io::stderr(), "closewait: a part failed to {error}");
-            1
-        }
-    }
+    host::ended("a part", inside.map_err(|error| error.to_string()).and_then(|inside| play(inside, diagnose)))
 }
 
 fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), String> {
@@ -49,14 +41,6 @@ const MOST_BINDS: usize = 32;
 
 /// How often a load worker says that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
-
-fn in_runtime<F: Future<Output = Result<(), String>>>(play: impl FnOnce() -> F) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("start its runtime: {error}"))?;
-    tokio::task::LocalSet::new().block_on(&runtime, async { play().await })
-}
 
 async fn serve(
     inside: Inside,

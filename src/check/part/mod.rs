@@ -4,10 +4,8 @@ mod keeper;
 mod lookout;
 mod server;
 
-use std::io::Write as _;
-
 use super::role::{PREFIX, Role, Script};
-use crate::host::Inside;
+use crate::host::{self, Inside};
 use crate::run::Diagnostics;
 
 /// Whether a part is one of a check.
@@ -21,15 +19,8 @@ pub fn is_mine(inside: &Inside) -> bool {
 /// Must be called before any thread is started: a part that runs a command makes namespaces.
 #[must_use]
 pub fn part(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> i32 {
-    let name = inside.name().to_owned();
-    match play(inside, diagnose) {
-        Ok(()) => 0,
-        Err(error) => {
-            // Whoever started it may have closed its stderr; the exit code says it as well.
-            let _ = writeln!(std::io::stderr(), "closewait: the part {name} failed to {error}");
-            1
-        }
-    }
+    let who = format!("the part {}", inside.name());
+    host::ended(&who, play(inside, diagnose))
 }
 
 fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), String> {

@@ -4,11 +4,8 @@ mod client;
 mod lookout;
 mod server;
 
-use std::future::Future;
-use std::io::Write as _;
-
 use super::role::{PREFIX, Role, Script, Word};
-use crate::host::{Inside, Sender};
+use crate::host::{self, Inside, Sender, in_runtime};
 use crate::run::Diagnostics;
 
 /// Whether a part is one of a trace.
@@ -22,33 +19,18 @@ pub fn is_mine(inside: &Inside) -> bool {
 /// Must be called before any thread is started.
 #[must_use]
 pub fn part(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> i32 {
-    let name = inside.name().to_owned();
-    match play(inside, diagnose) {
-        Ok(()) => 0,
-        Err(error) => {
-            // Whoever started it may have closed its stderr; the exit code says it as well.
-            let _ = writeln!(std::io::stderr(), "closewait: the part {name} failed to {error}");
-            1
-        }
-    }
+    let who = format!("the part {}", inside.name());
+    host::ended(&who, play(inside, diagnose))
 }
 
 fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), String> {
     let script: Script = inside.role().map_err(text)?;
     diagnose(&script.diagnostics);
     match script.role {
-        Role::Server { listen, avoid, config } => in_runtime(server::serve(inside, listen, avoid, *config)),
+        Role::Server { listen, avoid, config } => in_runtime(|| server::serve(inside, listen, avoid, *config)),
         Role::Lookout { server, server_namespace } => lookout::watch(inside, server, server_namespace),
-        Role::Client { config } => in_runtime(client::attempt(inside, *config)),
+        Role::Client { config } => in_runtime(|| client::attempt(inside, *config)),
     }
-}
-
-fn in_runtime(play: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("start its runtime: {error}"))?;
-    tokio::task::LocalSet::new().block_on(&runtime, play)
 }
 
 async fn fail(sender: &mut Sender, why: String) -> Result<(), String> {
