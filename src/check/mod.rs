@@ -13,6 +13,7 @@ mod crowd;
 mod error;
 mod evidence;
 mod excuse;
+mod exits;
 mod explain;
 mod judge;
 mod options;

@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
 
 use super::command::{self, Become, Start};
-use super::report::{At, Failed, Told, tell};
-use super::{CommandEnd, Enclosure, EnclosureStep, Errand, files, mounts};
+use super::report::{At, Failed, Told, hand_over, tell};
+use super::{CommandEnd, Enclosure, EnclosureStep, Errand, exits, files, mounts};
 use crate::units::Monotonic;
 
 /// Process ids below this one are given out once only, at the beginning: they are passed over, so that a command may have
@@ -86,6 +86,14 @@ impl Orders<'_> {
             notices.push(format!(
                 "the kernel does not bound the command's processes to {} (for root this needs Linux 6.14): more than that end the check",
                 self.errand.max_processes
+            ));
+        }
+        if self.enclosure.exits_wait
+            && let Err(errno) = exits::watch().and_then(|listener| hand_over(caller, &listener))
+        {
+            notices.push(format!(
+                "processes of the command cannot be looked at when they exit ({errno}; it needs Linux 5.19): a connection that \
+                 closed in the last 100 ms of one counts as closed by its end"
             ));
         }
         let start = Start { become_user, bounded: by_limit, dies_with_us: false };
