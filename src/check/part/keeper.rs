@@ -148,6 +148,9 @@ fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, until: Monot
         of.push(PollFd::from_borrowed_fd(enclosed.ended_fd(), PollFlags::IN));
     }
     let exits = enclosed.exits();
+    if exits.is_some_and(Exits::are_there) {
+        return Ok(true);
+    }
     of.extend(exits.map(|exits| PollFd::new(exits, PollFlags::IN)));
     match poll(&mut of, timeout.as_ref()) {
         // Without a process left there is nothing to read, and the descriptor says so.

@@ -6,14 +6,19 @@
 //! leak sanitizers need for themselves; and the times of FIN and exit alone, between which a busy machine puts as much as
 //! a program does.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
+
+use super::init::NAME;
 
 /// Reads who is about to exit.
 #[derive(Debug)]
 pub struct Exits {
     listener: OwnedFd,
+    /// One that came before the start was told: its message and its process.
+    early: Cell<Option<(u64, u32)>>,
 }
 
 /// A process that is about to exit. Dropped, it goes on.
@@ -87,20 +92,45 @@ struct Message {
 
 impl Exits {
     pub(super) const fn new(listener: OwnedFd) -> Self {
-        Self { listener }
+        Self { listener, early: Cell::new(None) }
     }
 
-    /// The next process that is about to exit. It waits for one unless the descriptor was readable; none when that one has
-    /// been killed meanwhile.
-    #[expect(unsafe_code, reason = "rustix has no ioctl of seccomp")]
+    /// The next process that is about to exit. It waits for one unless [`are_there`](Self::are_there), or the descriptor was
+    /// readable; none when that one has been killed meanwhile.
     #[must_use]
     pub fn next(&self) -> Option<Exiting<'_>> {
+        let (id, pid) = self.early.take().or_else(|| self.read())?;
+        Some(Exiting { listener: self.listener.as_fd(), id, pid })
+    }
+
+    /// Whether one waits already, of which the descriptor says nothing.
+    #[must_use]
+    pub fn are_there(&self) -> bool {
+        let early = self.early.take();
+        self.early.set(early);
+        early.is_some()
+    }
+
+    /// Before the start is told: a child of init's that cannot become the command goes on, so that init hears of it; what the
+    /// command itself has already come to is kept.
+    pub(super) fn during_the_start(&self) {
+        let Some(exiting) = self.next() else { return };
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", exiting.pid)).unwrap_or_default();
+        if name.trim_end() != NAME {
+            self.early.set(Some((exiting.id, exiting.pid)));
+            std::mem::forget(exiting);
+        }
+    }
+
+    /// The next message, and whose it is.
+    #[expect(unsafe_code, reason = "rustix has no ioctl of seccomp")]
+    fn read(&self) -> Option<(u64, u32)> {
         // SAFETY: integers alone; and the kernel wants zeros.
         let mut message: Message = unsafe { std::mem::zeroed() };
         // SAFETY: the kernel writes its message, for which there is room.
         let read = unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut message) };
         let (id, thread) = (message.known.id, message.known.pid);
-        (read == 0).then(|| Exiting { listener: self.listener.as_fd(), id, pid: process_of(thread) })
+        (read == 0).then(|| (id, process_of(thread)))
     }
 }
 

@@ -16,6 +16,9 @@ use super::report::{At, Failed, Told, hand_over, tell};
 use super::{CommandEnd, Enclosure, EnclosureStep, Errand, exits, files, mounts};
 use crate::units::Monotonic;
 
+/// How init stands in a list of processes.
+pub(super) const NAME: &str = "closewait-init";
+
 /// Process ids below this one are given out once only, at the beginning: they are passed over, so that a command may have
 /// as many as there are above, no matter whether it begins or has gone on for long.
 const RESERVED_PIDS: u32 = 300;
@@ -64,8 +67,8 @@ impl Orders<'_> {
         if is_gone(caller) {
             return Err(Failed { step: EnclosureStep::DieWithCaller, errno: libc::ESRCH });
         }
-        // Only a name in a list of processes.
-        let _ = rustix::thread::set_name(c"closewait-init");
+        // Its children have it until they become the command, and are told from it by that.
+        let _ = std::fs::write("/proc/self/comm", NAME);
         default_child_signal();
         if self.enclosure.user_namespace {
             let maps = command::id_maps((0, self.caller_uid), (0, self.caller_gid));

@@ -73,11 +73,13 @@ pub(super) fn in_namespaces(
 fn hear_of_the_start(reports: &OwnedFd, exits: &mut Option<Exits>) -> Result<Option<(Told, Option<Pid>)>, Errno> {
     loop {
         let mut of = vec![PollFd::new(reports, PollFlags::IN)];
-        of.extend(exits.as_ref().map(|exits| PollFd::new(exits, PollFlags::IN)));
+        let read = exits.as_ref().filter(|exits| !exits.are_there());
+        of.extend(read.map(|exits| PollFd::new(exits, PollFlags::IN)));
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut of, None))?;
         let told = !of[0].revents().is_empty();
-        if of.get(1).is_some_and(|it| it.revents().contains(PollFlags::IN)) {
-            drop(exits.as_ref().and_then(Exits::next));
+        let exits_wait = of.get(1).is_some_and(|it| it.revents().contains(PollFlags::IN));
+        if let Some(exits) = exits.as_ref().filter(|_| exits_wait && !told) {
+            exits.during_the_start();
         }
         if told {
             match hear(reports)? {
