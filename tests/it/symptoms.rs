@@ -122,6 +122,8 @@ fn who_gets_no_processor_to_close_by_leaks_nothing() {
             return skip("nothing kept it from its processor");
         }
         let told = document["notices"].to_string();
-        assert!(told.contains("of them for a processor, so it is not called a leak"), "{document:#}");
+        // The next look may have been late, too.
+        let words = ["of them for a processor", ", so it is not called a leak"];
+        assert!(words.iter().all(|words| told.contains(words)), "{document:#}");
     }
 }
