@@ -9,6 +9,7 @@
 
 mod blocking;
 mod channel;
+mod crew;
 mod error;
 mod frame;
 mod handover;
@@ -20,6 +21,7 @@ mod process;
 
 pub use blocking::{BlockingChannel, Polled};
 pub use channel::{Receiver, Sender};
+pub use crew::{Crew, Heard};
 pub use error::Error;
 pub use frame::MAX_FRAME;
 pub use handover::MAX_DESCRIPTORS;

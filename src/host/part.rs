@@ -116,10 +116,10 @@ mod tests {
     use std::env;
     use std::os::fd::AsFd;
 
-    use rustix::process::{getpid, getsid};
+    use rustix::process::{Signal, getpid, getsid};
     use serde::Deserialize;
 
-    use super::super::{BlockingChannel, Inside, Polled, cpu_time};
+    use super::super::{BlockingChannel, Crew, Heard, Inside, Polled, cpu_time};
     use super::*;
     use crate::sandbox::{Level, Plan, Sandbox};
     use crate::units::{Monotonic, PortRange};
@@ -248,6 +248,39 @@ mod tests {
         let (to, _from, mut process) = part.split();
         drop(to);
         assert!(process.wait().await.unwrap().is_success());
+    }
+
+    #[tokio::test]
+    async fn a_crew_is_heard_as_one_and_each_end_is_told() {
+        let sandbox = no_sandbox();
+        let heard = async {
+            let mut crew = Crew::new();
+            for who in ["lingers", "speaks"] {
+                let role = if who == "speaks" { Role::Loop } else { Role::Linger };
+                crew.add(who, start(sandbox.client(), &role, &[]));
+            }
+            crew.tell("nobody", "a word").await.unwrap();
+            for number in 0..200 {
+                crew.tell("speaks", &number.to_string()).await.unwrap();
+                let (who, word) = crew.hear().await;
+                let Heard::<(String, u64)>::Word((text, _)) = word else { panic!("{word:?}") };
+                assert_eq!((who, text), ("speaks", number.to_string()));
+            }
+            let (name, pid, _) = crew.about("lingers").unwrap();
+            assert_eq!((name, crew.about("nobody")), ("echo", None));
+            rustix::process::kill_process(rustix::process::Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL)
+                .unwrap();
+            // Asked with no time to hear it, it is not lost.
+            let mut gone = None;
+            while gone.is_none() {
+                gone = tokio::time::timeout(std::time::Duration::ZERO, crew.hear()).await.ok();
+            }
+            let (who, Heard::Gone(end)) = gone.unwrap() else { panic!("it was killed") };
+            assert_eq!((who, end.starts_with("was killed by signal 9")), ("lingers", true), "{end}");
+            crew.about("speaks").unwrap().1
+        };
+        let speaks = tokio::task::LocalSet::new().run_until(heard).await;
+        assert!(!is_alive(speaks), "dropped with its crew");
     }
 
     #[tokio::test]

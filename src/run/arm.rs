@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use super::cast::{Cast, Heard, Who};
+use super::cast::{Cast, Who};
 use super::casting::{Casting, Stage};
 use super::role::{Farewell, Order, Role, Word};
 use super::{Error, Stop};
+use crate::host::Heard;
 use crate::load::Share;
 use crate::record::{ArmEnd, Cpu, Event, Sample, SamplingFacts, Side, TableReason};
 use crate::sandbox::Sandbox;
@@ -220,7 +221,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    async fn take(&mut self, (who, heard): (Who, Heard)) -> Result<(), Error> {
+    async fn take(&mut self, (who, heard): (Who, Heard<Word>)) -> Result<(), Error> {
         let word = match heard {
             Heard::Word(word) => word,
             Heard::Gone(_) if self.farewells.iter().any(|(gone, _)| *gone == who) => return Ok(()),
