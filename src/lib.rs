@@ -46,6 +46,8 @@ pub mod sandbox;
 pub mod scenario;
 pub mod server;
 pub mod tds;
+#[cfg(test)]
+mod testbed;
 pub mod trace;
 pub mod units;
 pub mod verdict;

@@ -122,9 +122,9 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
     use super::super::stamp::wall;
-    use super::super::testbed::in_a_namespace;
     use super::super::{Frame, TcpFlags};
     use super::*;
+    use crate::testbed::in_a_namespace;
 
     fn address(listener: &TcpListener) -> SocketAddrV4 {
         match listener.local_addr().unwrap() {
@@ -135,34 +135,38 @@ mod tests {
 
     #[test]
     fn every_frame_of_the_server_comes_once_and_whole_and_nobody_elses() {
-        in_a_namespace("frames::tests::every_frame_of_the_server_comes_once_and_whole_and_nobody_elses", || {
-            let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let (ours, other) = (listen(), listen());
-            let mut tap = FrameTap::open(address(&ours)).unwrap();
-            let before = wall();
-            let mut client = TcpStream::connect(address(&ours)).unwrap();
-            let own = client.local_addr().unwrap();
-            let (mut server, _) = ours.accept().unwrap();
-            let mut stranger = TcpStream::connect(address(&other)).unwrap();
-            stranger.write_all(b"not for this tap").unwrap();
-            client.write_all(&[7; 3000]).unwrap();
-            server.read_exact(&mut [0; 3000]).unwrap();
-            drop(server);
-            assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+        in_a_namespace(
+            "capture::frames::tests::every_frame_of_the_server_comes_once_and_whole_and_nobody_elses",
+            || {
+                let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                let (ours, other) = (listen(), listen());
+                let mut tap = FrameTap::open(address(&ours)).unwrap();
+                let before = wall();
+                let mut client = TcpStream::connect(address(&ours)).unwrap();
+                let own = client.local_addr().unwrap();
+                let (mut server, _) = ours.accept().unwrap();
+                let mut stranger = TcpStream::connect(address(&other)).unwrap();
+                stranger.write_all(b"not for this tap").unwrap();
+                client.write_all(&[7; 3000]).unwrap();
+                server.read_exact(&mut [0; 3000]).unwrap();
+                drop(server);
+                assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
 
-            let mut frames = Vec::new();
-            let given = tap.read(&mut |captured| frames.push(captured));
-            assert_eq!((given, tap.lost().unwrap()), (frames.len(), 0));
-            let parsed: Vec<Frame<'_>> = frames.iter().map(|it| Frame::parse(&it.bytes).unwrap()).collect();
-            let ends = [own, ours.local_addr().unwrap()];
-            assert!(parsed.iter().all(|it| ends.contains(&it.from) && ends.contains(&it.to)), "{parsed:?}");
-            let sent: Vec<u8> = parsed.iter().filter(|it| it.from == own).flat_map(|it| it.payload.to_vec()).collect();
-            assert_eq!(sent, [7; 3000]);
-            let count = |flags| parsed.iter().filter(|it| it.flags.has(flags)).count();
-            assert_eq!((count(TcpFlags::SYN), count(TcpFlags::FIN), count(TcpFlags::RST)), (2, 1, 0));
-            assert!(frames.windows(2).all(|pair| pair[0].at <= pair[1].at), "in order");
-            let now = wall();
-            assert!(frames.iter().all(|it| (before..=now).contains(&i128::from(it.wall_ns))));
-        });
+                let mut frames = Vec::new();
+                let given = tap.read(&mut |captured| frames.push(captured));
+                assert_eq!((given, tap.lost().unwrap()), (frames.len(), 0));
+                let parsed: Vec<Frame<'_>> = frames.iter().map(|it| Frame::parse(&it.bytes).unwrap()).collect();
+                let ends = [own, ours.local_addr().unwrap()];
+                assert!(parsed.iter().all(|it| ends.contains(&it.from) && ends.contains(&it.to)), "{parsed:?}");
+                let sent: Vec<u8> =
+                    parsed.iter().filter(|it| it.from == own).flat_map(|it| it.payload.to_vec()).collect();
+                assert_eq!(sent, [7; 3000]);
+                let count = |flags| parsed.iter().filter(|it| it.flags.has(flags)).count();
+                assert_eq!((count(TcpFlags::SYN), count(TcpFlags::FIN), count(TcpFlags::RST)), (2, 1, 0));
+                assert!(frames.windows(2).all(|pair| pair[0].at <= pair[1].at), "in order");
+                let now = wall();
+                assert!(frames.iter().all(|it| (before..=now).contains(&i128::from(it.wall_ns))));
+            },
+        );
     }
 }

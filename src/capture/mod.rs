@@ -22,8 +22,6 @@ mod segment;
 mod stamp;
 mod steps;
 mod tap;
-#[cfg(test)]
-mod testbed;
 
 pub use error::Error;
 pub use folded::FoldedLedger;

@@ -123,9 +123,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
     use std::time::Duration;
 
-    use super::super::testbed::in_a_namespace;
     use super::super::{Entry, Ledger};
     use super::*;
+    use crate::testbed::in_a_namespace;
     use crate::units::Monotonic;
 
     /// How far the two clocks' readings may lie apart.
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_ledger_is_what_was_done() {
-        in_a_namespace("tap::tests::the_ledger_is_what_was_done", || {
+        in_a_namespace("capture::tap::tests::the_ledger_is_what_was_done", || {
             for (name, address) in [("v4", Ipv4Addr::LOCALHOST.into()), ("v6", Ipv6Addr::LOCALHOST.into())] {
                 let mut tap = Tap::open().unwrap();
                 let listener = TcpListener::bind(SocketAddr::new(address, 0)).unwrap();
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_dropped_is_counted_up() {
-        in_a_namespace("tap::tests::what_the_kernel_dropped_is_counted_up", || {
+        in_a_namespace("capture::tap::tests::what_the_kernel_dropped_is_counted_up", || {
             // Sixteen segments.
             let mut tap = Tap::with(&everything(), 4096).unwrap();
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_tap_that_saw_nothing_gives_nothing_and_does_not_wait() {
-        in_a_namespace("tap::tests::a_tap_that_saw_nothing_gives_nothing_and_does_not_wait", || {
+        in_a_namespace("capture::tap::tests::a_tap_that_saw_nothing_gives_nothing_and_does_not_wait", || {
             let mut tap = Tap::open().unwrap();
             assert_eq!(tap.read(&mut |segment| panic!("{segment:?}")), 0);
         });
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_tap_towards_a_server_sees_nothing_else() {
-        in_a_namespace("tap::tests::a_tap_towards_a_server_sees_nothing_else", || {
+        in_a_namespace("capture::tap::tests::a_tap_towards_a_server_sees_nothing_else", || {
             for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
                 let [wanted, other] = [(); 2].map(|()| TcpListener::bind((address, 0)).unwrap());
                 let server = wanted.local_addr().unwrap();

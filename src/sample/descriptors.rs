@@ -93,8 +93,8 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::process::{Child, Command, Stdio};
 
-    use super::super::testbed::spawn;
     use super::*;
+    use crate::testbed::spawn;
 
     /// A process whose descriptors nobody else changes: it sleeps in a read of its own standard input.
     fn sleeper() -> Child {

@@ -109,9 +109,10 @@ mod tests {
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::time::Duration;
 
-    use super::super::testbed::{Row, World, in_a_namespace, settles};
+    use super::super::testbed::{Row, World, settles};
     use super::*;
     use crate::record::{Side, TcpState};
+    use crate::testbed::in_a_namespace;
 
     fn rows(machine: &mut Machine) -> BTreeSet<Row> {
         machine.look().unwrap().into_iter().map(|it| (it.local, it.remote, it.state, it.inode)).collect()
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_whole_table_is_what_was_opened() {
-        in_a_namespace("machine::tests::the_whole_table_is_what_was_opened", || {
+        in_a_namespace("sample::machine::tests::the_whole_table_is_what_was_opened", || {
             let mut worlds: Vec<World> = ["127.0.0.1:0", "[::1]:0"]
                 .map(|listen| listen.parse::<SocketAddr>().unwrap())
                 .map(|listen| World::new(listen, listen))
@@ -139,7 +140,7 @@ mod tests {
     /// A socket that has been in CLOSE_WAIT for a while, whose connection is older than that.
     #[test]
     fn close_wait_is_as_old_as_the_fin() {
-        in_a_namespace("machine::tests::close_wait_is_as_old_as_the_fin", || {
+        in_a_namespace("sample::machine::tests::close_wait_is_as_old_as_the_fin", || {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (server, _) = listener.accept().unwrap();
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_stuck_socket_is_destroyed_and_no_other() {
-        in_a_namespace("machine::tests::a_stuck_socket_is_destroyed_and_no_other", || {
+        in_a_namespace("sample::machine::tests::a_stuck_socket_is_destroyed_and_no_other", || {
             // Also an IPv6 socket that speaks IPv4, whose addresses the kernel has in another form.
             for (listen, connect) in [("127.0.0.1:0", "127.0.0.1:0"), ("[::]:0", "[::ffff:127.0.0.1]:0")] {
                 let mut world = World::new(listen.parse().unwrap(), connect.parse().unwrap());

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 
-use super::testbed::{Row, World, in_a_namespace, rows, settles, unshared};
+use super::testbed::{Row, World, rows, settles};
 use super::{Config, Filter, ProcFs, Sampler, SideConfig, SockDiag, Source, SourceKind};
 use crate::record::{Named, Side, Table, TableReason, TcpState};
+use crate::testbed::{in_a_namespace, unshared};
 use crate::units::Monotonic;
 
 /// How many connections a test leaks where it must be many.
@@ -34,7 +35,7 @@ fn holds(what: &str, world: &World) {
 
 #[test]
 fn both_sources_show_every_state_and_nothing_else() {
-    in_a_namespace("parity::both_sources_show_every_state_and_nothing_else", || {
+    in_a_namespace("sample::parity::both_sources_show_every_state_and_nothing_else", || {
         let mut world = World::new(at("127.0.0.1:0"), at("127.0.0.1:0"));
         let port = world.target.port();
         // The same port on other addresses, another port on the same: also in TIME_WAIT, FIN_WAIT_2, SYN_RECV.
@@ -63,7 +64,7 @@ fn both_sources_show_every_state_and_nothing_else() {
 
 #[test]
 fn dual_stack_sockets_show_as_the_ipv4_that_they_speak() {
-    in_a_namespace("parity::dual_stack_sockets_show_as_the_ipv4_that_they_speak", || {
+    in_a_namespace("sample::parity::dual_stack_sockets_show_as_the_ipv4_that_they_speak", || {
         for connect_to in ["127.0.0.1:0", "[::ffff:127.0.0.1]:0"] {
             let mut world = World::new(at("[::]:0"), at(connect_to));
             world.populate();
@@ -77,7 +78,7 @@ fn dual_stack_sockets_show_as_the_ipv4_that_they_speak() {
 
 #[test]
 fn a_wildcard_listener_counts_and_one_of_another_address_does_not() {
-    in_a_namespace("parity::a_wildcard_listener_counts_and_one_of_another_address_does_not", || {
+    in_a_namespace("sample::parity::a_wildcard_listener_counts_and_one_of_another_address_does_not", || {
         let mut world = World::new(at("0.0.0.0:0"), at("127.0.0.5:0"));
         world.populate();
         holds("wildcard", &world);
@@ -116,7 +117,7 @@ fn ss_row(line: &str) -> Option<(SocketAddr, SocketAddr, TcpState)> {
 
 #[test]
 fn a_dump_that_was_broken_off_does_not_spoil_the_next() {
-    in_a_namespace("parity::a_dump_that_was_broken_off_does_not_spoil_the_next", || {
+    in_a_namespace("sample::parity::a_dump_that_was_broken_off_does_not_spoil_the_next", || {
         let mut world = World::new(at("127.0.0.1:0"), at("127.0.0.1:0"));
         // More than the one datagram that the kernel makes before it is asked for the next.
         (0..300).for_each(|_| world.leaked());
@@ -129,7 +130,7 @@ fn a_dump_that_was_broken_off_does_not_spoil_the_next() {
 
 #[test]
 fn a_sampler_sees_the_namespaces_that_it_was_opened_in() {
-    in_a_namespace("parity::a_sampler_sees_the_namespaces_that_it_was_opened_in", || {
+    in_a_namespace("sample::parity::a_sampler_sees_the_namespaces_that_it_was_opened_in", || {
         let (to_us, from_inside) = mpsc::channel();
         let (leave, until_told) = mpsc::channel::<()>();
         let inside = thread::spawn(move || {
@@ -187,7 +188,7 @@ fn sees_the_leak(source: SourceKind, target: SocketAddr, client_ns: Option<Owned
 
 #[test]
 fn unread_bytes_show_as_kernel_memory() {
-    in_a_namespace("parity::unread_bytes_show_as_kernel_memory", || {
+    in_a_namespace("sample::parity::unread_bytes_show_as_kernel_memory", || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();
         let client = TcpStream::connect(target).unwrap();

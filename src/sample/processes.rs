@@ -246,8 +246,8 @@ mod tests {
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::super::DescriptorKind;
-    use super::super::testbed::spawn;
     use super::*;
+    use crate::testbed::spawn;
 
     /// A shell that a test leads by its standard input.
     struct Shell(Child);

@@ -1,82 +1,17 @@
-//! For tests: a network namespace of the test's own, and sockets in every state that can be held still there.
+//! For tests: sockets in every state that can be held still, in a network namespace of the test's own.
 
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
-use std::process::{Child, Command, Stdio};
-use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-use rustix::io::Errno;
-use rustix::thread::UnshareFlags;
 use socket2::{Domain, SockAddr, Type};
 
 use super::{Error, Filter, Socket, Source};
 use crate::record::TcpState;
 use crate::units::Monotonic;
-
-/// Set in the copy of this program that runs in a user namespace.
-const INSIDE: &str = "CLOSEWAIT_TEST_IN_USER_NAMESPACE";
-
-/// Runs `body` in a network namespace of its own: a thread's when this user may make one, else that of a copy of this
-/// test program in a user namespace. Where neither is allowed the test is skipped by name.
-pub(super) fn in_a_namespace(test: &str, body: fn()) {
-    let held = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
-    let inside = thread::spawn(move || unshared().map(|()| body())).join();
-    drop(held);
-    match inside {
-        Ok(Ok(())) => return,
-        Ok(Err(Errno::PERM)) if std::env::var_os(INSIDE).is_none() => (),
-        Ok(Err(errno)) => return crate::skipped(test, format_args!("no network namespace: {errno}")),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-    let mapped = |program: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", program]).stdin(Stdio::null());
-        command
-    };
-    if !mapped("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        return crate::skipped(test, "no user namespace");
-    }
-    let this = std::env::current_exe().unwrap();
-    let mut copy = mapped(this.to_str().unwrap());
-    copy.args(["--exact", &format!("sample::{test}"), "--nocapture"]).env(INSIDE, "1");
-    let output = copy.output().unwrap();
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
-    errors.lines().filter(|line| line.starts_with("skipped: ")).for_each(|line| eprintln!("{line}"));
-}
-
-/// Written while a child is on its way to `execve`, where it holds every socket of this process, closed or not: who
-/// tells states by who has closed reads it.
-static SPAWNING: RwLock<()> = RwLock::new(());
-
-/// Starts a process without disturbing [`in_a_namespace`].
-pub(super) fn spawn(command: &mut Command) -> Child {
-    let _alone = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
-    command.spawn().unwrap()
-}
-
-/// Gives the calling thread a network namespace of its own, with its loopback up.
-#[expect(unsafe_code, reason = "unshare is unsafe")]
-pub(super) fn unshared() -> Result<(), Errno> {
-    // SAFETY: only the network namespace is unshared, never the descriptor table.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET)? };
-    // RTM_NEWLINK (16) for interface 1, which is always `lo`: set and change IFF_UP (1).
-    let mut message = [0u8; 32];
-    for (at, word) in [(0, 32u32), (4, 16 | 5 << 16), (20, 1), (24, 1), (28, 1)] {
-        message[at..at + 4].copy_from_slice(&word.to_ne_bytes());
-    }
-    let netlink = netlink_sys::Socket::new(NETLINK_ROUTE).unwrap();
-    netlink.send(&message, 0).unwrap();
-    let mut answer = Vec::with_capacity(256);
-    netlink.recv(&mut answer, 0).unwrap();
-    assert_eq!(answer[16..20], [0; 4], "the kernel takes lo up");
-    Ok(())
-}
 
 /// A socket as both sources and `ss` can tell it.
 pub(super) type Row = (SocketAddr, SocketAddr, TcpState, u64);

@@ -1,6 +1,7 @@
-//! For tests: a network namespace of the test's own, with nobody's packets but the test's.
+//! For tests of several rooms: a network namespace of the test's own, with nobody's sockets and packets but the test's.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -10,10 +11,13 @@ use rustix::thread::UnshareFlags;
 /// Set in the copy of this program that runs in a user namespace.
 const INSIDE: &str = "CLOSEWAIT_TEST_IN_USER_NAMESPACE";
 
-/// Runs `body` in a network namespace of its own: a thread's when this user may make one, else that of a copy of this
-/// test program in a user namespace. Where neither is allowed the test is skipped by name.
-pub(super) fn in_a_namespace(test: &str, body: fn()) {
-    match thread::spawn(move || unshared().map(|()| body())).join() {
+/// Runs `body`, the test of this name with its modules, in a network namespace of its own: a thread's when this user may make
+/// one, else that of a copy of this test program in a user namespace. Where neither is allowed the test is skipped by name.
+pub(crate) fn in_a_namespace(test: &str, body: fn()) {
+    let held = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+    let inside = thread::spawn(move || unshared().map(|()| body())).join();
+    drop(held);
+    match inside {
         Ok(Ok(())) => return,
         Ok(Err(Errno::PERM)) if std::env::var_os(INSIDE).is_none() => (),
         Ok(Err(errno)) => return crate::skipped(test, format_args!("no network namespace: {errno}")),
@@ -29,16 +33,26 @@ pub(super) fn in_a_namespace(test: &str, body: fn()) {
     }
     let this = std::env::current_exe().unwrap();
     let mut copy = mapped(this.to_str().unwrap());
-    copy.args(["--exact", &format!("capture::{test}"), "--nocapture"]).env(INSIDE, "1");
+    copy.args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
     let output = copy.output().unwrap();
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
     errors.lines().filter(|line| line.starts_with("skipped: ")).for_each(|line| eprintln!("{line}"));
 }
 
+/// Written while a child is on its way to `execve`, where it holds every socket of this process, closed or not: who
+/// tells states by who has closed reads it.
+static SPAWNING: RwLock<()> = RwLock::new(());
+
+/// Starts a process without disturbing [`in_a_namespace`].
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _alone = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap()
+}
+
 /// Gives the calling thread a network namespace of its own, with its loopback up.
 #[expect(unsafe_code, reason = "unshare is unsafe")]
-fn unshared() -> Result<(), Errno> {
+pub(crate) fn unshared() -> Result<(), Errno> {
     // SAFETY: only the network namespace is unshared, never the descriptor table.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET)? };
     // RTM_NEWLINK (16) for interface 1, which is always `lo`: set and change IFF_UP (1).
