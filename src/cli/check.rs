@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::outputs::{OutputArgs, say};
 use super::signals::{self, Signals};
 use crate::check::{self, Options, Progress};
+use crate::host::in_runtime;
 use crate::record::Check;
 use crate::run::Diagnostics;
 
@@ -21,10 +22,7 @@ pub(super) fn check(args: CheckArgs, diagnostics: Diagnostics) -> Result<Exit, F
     let baseline = args.baseline.as_deref().map(outputs::read_baseline).transpose()?;
     let options = args.options(diagnostics)?;
     check::preflight(&options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
-    let played = tokio::task::LocalSet::new().block_on(&runtime, play(&options, &args.outputs));
-    drop(runtime);
+    let played = in_runtime(play(&options, &args.outputs)).context("start the runtime").map_err(Failure::machine)?;
     let (mut document, signal) = played?;
     let news = baseline.map_or_else(Vec::new, |baseline| crate::verdict::apply_baseline(&mut document, &baseline));
     outputs::write(&args.outputs, &document, options.show_output, &news)?;

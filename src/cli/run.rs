@@ -14,6 +14,7 @@ use super::scenarios::find;
 use super::secret::PasswordArgs;
 use super::settings::SettingsArgs;
 use super::signals::{self, Signals};
+use crate::host::in_runtime;
 use crate::report::ResultDir;
 use crate::run::{self, Diagnostics, Options, Secret};
 use crate::scenario::{self, PasswordSource, Scenario, Spec};
@@ -99,10 +100,8 @@ pub(super) fn run(args: RunArgs, diagnostics: Diagnostics) -> Result<Exit, Failu
         ))
         .hint("leave --watch out: progress is told on stderr"));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
-    let played = tokio::task::LocalSet::new().block_on(&runtime, play_all(&args, parts, &diagnostics));
-    drop(runtime);
+    let played =
+        in_runtime(play_all(&args, parts, &diagnostics)).context("start the runtime").map_err(Failure::machine)?;
     let (exit, signal) = played?;
     if let Some(number) = signal {
         signals::raise(number);

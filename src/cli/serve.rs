@@ -18,6 +18,7 @@ use super::outputs::print;
 use super::secret::PasswordArgs;
 use super::signals;
 use crate::fault::{self, FaultSpec};
+use crate::host::in_runtime;
 use crate::server::{CloseMode, Config, ErrorLog, Login};
 use crate::units::Span;
 
@@ -152,11 +153,9 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let config = args.config()?;
     crate::host::raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
-    let signal = tokio::task::LocalSet::new().block_on(&runtime, operate::until_signal(&args, config))?;
-    drop(runtime);
-    if let Some(number) = signal {
+    let served =
+        in_runtime(operate::until_signal(&args, config)).context("start the runtime").map_err(Failure::machine)?;
+    if let Some(number) = served? {
         signals::raise(number);
     }
     Ok(Exit::Passed)

@@ -11,6 +11,7 @@ use super::Exit;
 use super::failure::Failure;
 use super::outputs::{has_a_place, print, say, write_or_print};
 use super::signals::{self, Signals};
+use crate::host::in_runtime;
 use crate::record::Trace;
 use crate::report::{self, Style};
 use crate::run::Diagnostics;
@@ -42,10 +43,7 @@ struct TraceOutputs {
 pub(super) fn trace(args: &TraceArgs, diagnostics: Diagnostics) -> Result<Exit, Failure> {
     args.outputs.check()?;
     let options = args.options(diagnostics)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("start the runtime").map_err(Failure::machine)?;
-    let played = tokio::task::LocalSet::new().block_on(&runtime, play(&options));
-    drop(runtime);
+    let played = in_runtime(play(&options)).context("start the runtime").map_err(Failure::machine)?;
     let (trace, recordings, signal) = played?;
     args.outputs.write(&trace, &recordings)?;
     if let Some(number) = signal {

@@ -28,5 +28,5 @@ pub use handover::MAX_DESCRIPTORS;
 pub use inside::{Inside, inside};
 pub use limits::{cpu_time, raise_descriptor_limit};
 pub use part::Part;
-pub use play::{ended, in_runtime};
+pub use play::{ended, in_runtime, part_in_runtime};
 pub use process::{End, Process};

@@ -1,17 +1,23 @@
-//! What every part does around its role: a runtime where it needs one, and an end that says why.
+//! What a process of this program does around what it plays: a runtime where it needs one, and an end that says why.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
-/// Plays on one thread, in a runtime of its own.
+/// Completes a future on this thread, in a runtime of its own that is gone afterwards. What it starts by `spawn_local` runs
+/// beside it.
+///
+/// # Errors
+/// Why there is no runtime.
+pub fn in_runtime<F: Future>(play: F) -> io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(tokio::task::LocalSet::new().block_on(&runtime, play))
+}
+
+/// Plays a part that needs a runtime.
 ///
 /// # Errors
 /// Those of `play`, or why there is no runtime.
-pub fn in_runtime<F: Future<Output = Result<(), String>>>(play: impl FnOnce() -> F) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("start its runtime: {error}"))?;
-    tokio::task::LocalSet::new().block_on(&runtime, async { play().await })
+pub fn part_in_runtime(play: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    in_runtime(play).map_err(|error| format!("start its runtime: {error}"))?
 }
 
 /// The exit code of a part that has played; why it failed is said on stderr, of `who`.

@@ -10,7 +10,7 @@ use super::ledger::keep;
 use super::role::{Diagnostics, Farewell, LoadRole, Order, Role, Script, Word};
 use super::watcher::watch;
 use crate::client::Client;
-use crate::host::{self, Inside, Receiver, Sender, in_runtime};
+use crate::host::{self, Inside, Receiver, Sender, part_in_runtime};
 use crate::load::{Report, Worker};
 use crate::server::{self, Server};
 use crate::units::PortRange;
@@ -27,8 +27,8 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     let script: Script = inside.role().map_err(|error| error.to_string())?;
     diagnose(&script.diagnostics);
     match script.role {
-        Role::Server { listen, avoid, config } => in_runtime(|| serve(inside, listen, avoid, config)),
-        Role::Load(role) => in_runtime(|| load(inside, *role)),
+        Role::Server { listen, avoid, config } => part_in_runtime(serve(inside, listen, avoid, config)),
+        Role::Load(role) => part_in_runtime(load(inside, *role)),
         Role::Ledger { server } => keep(inside, server),
         Role::Sampler { config, client_namespace, server_namespace } => {
             watch(inside, config, client_namespace, server_namespace)

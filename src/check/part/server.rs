@@ -8,7 +8,7 @@ use super::super::MOST_CONNECTIONS;
 use super::super::evidence::Told;
 use super::super::role::{Order, Word};
 use super::text;
-use crate::host::{Inside, Sender};
+use crate::host::{Inside, Sender, part_in_runtime};
 use crate::sandbox::add_address;
 use crate::server::{Config, Observer, Server};
 
@@ -21,11 +21,7 @@ pub(super) fn serve(
     listen: &[SocketAddr],
     config: &Config,
 ) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("start its runtime: {error}"))?;
-    tokio::task::LocalSet::new().block_on(&runtime, serve_all(inside, addresses, listen, config))
+    part_in_runtime(serve_all(inside, addresses, listen, config))
 }
 
 async fn serve_all(inside: Inside, addresses: &[IpAddr], listen: &[SocketAddr], config: &Config) -> Result<(), String> {

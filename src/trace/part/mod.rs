@@ -5,7 +5,7 @@ mod lookout;
 mod server;
 
 use super::role::{PREFIX, Role, Script, Word};
-use crate::host::{self, Inside, Sender, in_runtime};
+use crate::host::{self, Inside, Sender, part_in_runtime};
 use crate::run::Diagnostics;
 
 /// Whether a part is one of a trace.
@@ -27,9 +27,9 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     let script: Script = inside.role().map_err(text)?;
     diagnose(&script.diagnostics);
     match script.role {
-        Role::Server { listen, avoid, config } => in_runtime(|| server::serve(inside, listen, avoid, *config)),
+        Role::Server { listen, avoid, config } => part_in_runtime(server::serve(inside, listen, avoid, *config)),
         Role::Lookout { server, server_namespace } => lookout::watch(inside, server, server_namespace),
-        Role::Client { config } => in_runtime(|| client::attempt(inside, *config)),
+        Role::Client { config } => part_in_runtime(client::attempt(inside, *config)),
     }
 }
 
