@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::exits::{Exits, Parting};
 use super::track::{Stray, Track};
 use crate::capture::Entry;
 use crate::record::TcpState;
@@ -99,8 +98,6 @@ pub(super) struct Testimony {
     pub(super) tracks: Vec<Track>,
     pub(super) strays: Vec<Stray>,
     pub(super) told: Vec<Told>,
-    /// Processes that were looked at when they were about to exit.
-    pub(super) exits: Exits,
     /// Where a journal stands among `told`, by the place that its server gave it.
     pub(super) places: BTreeMap<usize, usize>,
     /// Whether the last look found no process of the command.
@@ -128,10 +125,6 @@ pub(super) struct Connection {
     pub(super) packets: Option<Entry>,
     /// Who held it, as last seen: a process by its place among the processes, and its descriptor.
     pub(super) holder: Option<(usize, u32)>,
-    /// Its socket's, where a look showed it.
-    pub(super) inode: Option<u64>,
-    /// Who let it go; told where exits are waited for.
-    pub(super) parting: Parting,
     /// Its state when it was last seen open.
     pub(super) state: Option<TcpState>,
     /// Who closed first, as the journal has it.
@@ -238,8 +231,6 @@ impl Testimony {
             surely: closed.map(|(_, surely)| surely),
             packets: entry.cloned(),
             holder: track.and_then(|it| it.holder),
-            inode: track.map(|it| it.inode),
-            parting: Parting::Unseen,
             state: track.map(|it| it.state),
             closed_first: told.and_then(|it| it.closed_first),
             continued_in_clear: told.is_some_and(|it| it.continued_in_clear),
@@ -288,7 +279,6 @@ impl Testimony {
             let Some(at) = unseen.iter().rposition(|it| it.opened <= stray.seen.after(UNCONNECTED)) else { continue };
             let connection = unseen.remove(at);
             connection.holder = Some(stray.holder);
-            connection.inode = Some(stray.inode);
             connection.state = Some(TcpState::Close);
             connection.closed = stray.gone;
             connection.surely = stray.gone.map(|_| stray.last_held);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::exits::Parting;
 use super::judge::{Judgement, Limits, Stopped};
 use crate::record::CheckVerdict;
 use crate::units::Span;
@@ -58,19 +57,13 @@ fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> Strin
                 .to_owned()
         }
         CheckVerdict::Undecided => {
-            let open = || judgement.connections.iter().filter(|it| it.unproven);
             let shorter = longest(judgement).filter(|longest| *longest > Duration::from_millis(250));
             let hint = shorter.map_or(String::new(), |_| " take --grace 200ms, or".to_owned());
-            let unseen = match open().any(|it| it.connection.parting == Parting::Unseen) {
-                true => "; where it closes its connections, 100 ms after the last close are enough",
-                false => "",
-            };
             format!(
-                "{} of {}: each ended with its process, sooner than {grace} after its login had failed, so whether the program \
-                 would have closed it cannot be said. To decide it,{hint} keep the program running for the grace and 1 s ({}) \
-                 after its last login{unseen}.",
-                open().count(),
-                connections(made),
+                "The program ended sooner than {grace} after its logins had failed, and with it its connections: whether it \
+                 would have closed them cannot be said. To decide it,{hint} keep the program running for the \
+                 grace and 1 s ({}) after its last login; where it closes its connections, 100 ms after the last close are \
+                 enough.",
                 Span(limits.grace + Duration::from_secs(1))
             )
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::evidence::Connection;
 use super::excuse::{Excuse, excuse};
-use super::exits::Parting;
 use super::symptoms::{self, Seen};
 use super::track::Process;
 use crate::record::{CheckVerdict, EndedBy, Symptom};
@@ -91,7 +90,7 @@ pub(super) struct Judgement {
     pub(super) failed: bool,
 }
 
-/// An explicit close so shortly before an exit that nobody looked at cannot be told from the exit.
+/// An explicit close so shortly before the exit cannot be told from the exit.
 const AT_EXIT: Duration = Duration::from_millis(100);
 
 /// Retries that follow each other so closely are one wait.
@@ -147,15 +146,14 @@ fn verdict(
     }
 }
 
-/// Whether every faulted connection ended with its process, or by an end that we gave it; or whether one did of which nobody
-/// can say whether it would ever have been closed: by the exit, or open for a while when it was ended.
+/// Whether every faulted connection ended with its process; or whether one did that had been open for a while, so that
+/// nobody can say whether it would ever have been closed.
 fn nothing_proved(judged: &[Judged]) -> bool {
     let mut faulted = judged.iter().filter(|it| it.connection.faulted && !it.connection.logged_in()).peekable();
     if faulted.peek().is_none() {
         return false;
     }
-    let by_exit = |it: &Judged| it.ended_by == EndedBy::ProcessExit;
-    let lasted = |it: &Judged| it.unproven && (by_exit(it) || it.held.is_some_and(|held| held >= AT_EXIT));
+    let lasted = |it: &Judged| it.unproven && it.held.is_some_and(|held| held >= AT_EXIT);
     let (mut all, mut any) = (true, false);
     for it in faulted {
         all &= it.unproven;
@@ -192,13 +190,8 @@ fn ended_by(it: &Connection, all: &[Connection], processes: &[Process], course: 
     if course.stopped_at.is_some_and(|stop| closed >= stop) {
         return EndedBy::Harness;
     }
-    let at_exit = || exit_of_holder(it, processes, course).is_some_and(|exit| closed.after(AT_EXIT) >= exit);
-    let by_exit = match it.parting {
-        Parting::ByExit => true,
-        Parting::ByItself => false,
-        Parting::Unseen => at_exit() && !went_on(it, closed, all),
-    };
-    if by_exit {
+    let at_exit = exit_of_holder(it, processes, course).is_some_and(|exit| closed.after(AT_EXIT) >= exit);
+    if at_exit && !went_on(it, closed, all) {
         return EndedBy::ProcessExit;
     }
     let Some(packets) = &it.packets else { return EndedBy::ClientFin };
@@ -239,7 +232,7 @@ fn exit_of_holder(it: &Connection, processes: &[Process], course: &Course) -> Op
 /// seen, and its end closes what it leaks.
 fn closer_is_known(it: &Connection, all: &[Connection], processes: &[Process]) -> bool {
     let Some(closed) = it.closed else { return true };
-    if it.holder.is_some() || it.parting == Parting::ByItself || processes.len() <= 1 {
+    if it.holder.is_some() || processes.len() <= 1 {
         return true;
     }
     // Whoever was seen to hold another connection is taken for the one that held this.

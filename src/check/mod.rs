@@ -13,7 +13,6 @@ mod crowd;
 mod error;
 mod evidence;
 mod excuse;
-mod exits;
 mod explain;
 mod judge;
 mod options;

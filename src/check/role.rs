@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Told;
-use super::exits::Exit;
 use super::threads::Wait;
 use super::track::{Process, Stray, Track};
 use crate::capture::Entry;
@@ -31,9 +30,8 @@ pub(super) enum Role {
     Server { addresses: Vec<IpAddr>, listen: Vec<SocketAddr>, config: Box<server::Config> },
     /// Who watches packets, sockets and processes.
     Lookout { servers: Vec<SocketAddr> },
-    /// Who runs the command; it is handed the command's standard input, output and error. Connections to `servers` are looked
-    /// for when a process exits.
-    Keeper { enclosure: Box<Enclosure>, errand: Box<Errand>, addresses: Vec<IpAddr>, servers: Vec<SocketAddr> },
+    /// Who runs the command; it is handed the command's standard input, output and error.
+    Keeper { enclosure: Box<Enclosure>, errand: Box<Errand>, addresses: Vec<IpAddr> },
 }
 
 /// What the conductor says.
@@ -66,8 +64,6 @@ pub(super) enum Word {
     Counted { crowd: u32, at: Monotonic },
     /// The command cannot be run: why, what could be typed, and whether this machine is at fault.
     NotStarted { why: String, hint: Option<String>, of_this_machine: bool },
-    /// One of its processes exits.
-    Exits(Box<Exit>),
     /// The command has ended.
     Ended(CommandEnd),
     /// Nothing is left of the command.

@@ -34,8 +34,6 @@ pub(super) struct Stage {
 pub(super) struct Told {
     told: target::Told,
     pub(super) target: HostPort,
-    /// Where the servers listen.
-    pub(super) servers: Vec<SocketAddr>,
     pub(super) notices: Vec<String>,
 }
 
@@ -137,9 +135,9 @@ impl Stage {
                     .map_err(|source| Error::System { what: "write the certificate", source })?;
             }
         }
-        crew.start(Who::Lookout, self.client(), Role::Lookout { servers: servers.clone() }, &[])?;
+        crew.start(Who::Lookout, self.client(), Role::Lookout { servers }, &[])?;
         ready(crew, Who::Lookout, &mut notices).await?;
-        Ok(Told { told: target::Told::new(target.clone()), target, servers, notices })
+        Ok(Told { told: target::Told::new(target.clone()), target, notices })
     }
 
     /// How the command is enclosed.
@@ -150,7 +148,6 @@ impl Stage {
             user_namespace: self.place == Place::SharedNetwork && !rustix::process::geteuid().is_root(),
             hosts: namespaces.then(|| self.plan.hosts.clone()),
             offline: self.place == Place::Best,
-            exits_wait: namespaces,
         }
     }
 

@@ -14,7 +14,6 @@ use crate::units::Monotonic;
 /// One socket of the command that has, or had, a place in the kernel's table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Track {
-    pub(super) inode: u64,
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     /// When a look first showed it.
@@ -32,7 +31,6 @@ pub(super) struct Track {
 /// A TCP socket in a descriptor table that was in no state whenever it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stray {
-    pub(super) inode: u64,
     pub(super) holder: (usize, u32),
     pub(super) seen: Monotonic,
     /// The beginning of the last look that showed it held; kept while it is held.
@@ -150,7 +148,6 @@ impl Tracks {
                     self.changed.strays.insert(stray);
                 }
                 let track = Track {
-                    inode: socket.inode,
                     client,
                     server,
                     seen: look.begun,
@@ -242,7 +239,7 @@ impl Tracks {
             self.not_tcp.insert(inode);
             return false;
         }
-        self.strays.push(Stray { inode, holder, seen: look.ended, last_held: look.begun, gone: None });
+        self.strays.push(Stray { holder, seen: look.ended, last_held: look.begun, gone: None });
         self.stray_inodes.insert(inode, self.strays.len() - 1);
         self.changed.strays.insert(self.strays.len() - 1);
         true

@@ -13,7 +13,7 @@ use super::judge::{Course, Stopped, hopeless};
 use super::options::{Options, Readiness};
 use super::output::Output;
 use super::role::{Order, Role, Sight, Word};
-use super::stage::{Stage, Told};
+use super::stage::Stage;
 use super::track::Process;
 use crate::fault::FaultSpec;
 use crate::run::Stop;
@@ -109,7 +109,7 @@ pub(super) async fn play(
         asked: Instant::now(),
         hopeless: false,
     };
-    trial.start(Who::Keeper, stage, &told, errand, &theirs).await?;
+    trial.start(Who::Keeper, stage, errand, &theirs, options.trials.len() == 1).await?;
     let ended = match trial.watch(stage, &told, &theirs, stop).await {
         Ok(stopped) => trial.end(stopped).await,
         Err(error) => Err(error),
@@ -130,12 +130,12 @@ impl Trial<'_> {
         &mut self,
         who: Who,
         stage: &Stage,
-        told: &Told,
         errand: Errand,
         output: &OwnedFd,
+        own_stdin: bool,
     ) -> Result<(), Error> {
         let system = |what| move |source| Error::System { what, source };
-        let input = if who == Who::Keeper && self.options.trials.len() == 1 {
+        let input = if own_stdin && who == Who::Keeper {
             std::io::stdin().as_fd().try_clone_to_owned().map_err(system("pass standard input on to the command"))?
         } else {
             std::fs::File::open("/dev/null").map_err(system("open /dev/null"))?.into()
@@ -144,7 +144,6 @@ impl Trial<'_> {
             enclosure: Box::new(stage.enclosure()),
             errand: Box::new(errand),
             addresses: stage.addresses(),
-            servers: if who == Who::Keeper { told.servers.clone() } else { Vec::new() },
         };
         let host: &Host = stage.client();
         self.crew.start(who, host, role, &[input.as_fd(), output.as_fd(), output.as_fd()])?;
@@ -168,7 +167,13 @@ impl Trial<'_> {
     }
 
     /// Watches until the trial is over; why it is.
-    async fn watch(&mut self, stage: &Stage, told: &Told, output: &OwnedFd, stop: &Stop) -> Result<Stopped, Error> {
+    async fn watch(
+        &mut self,
+        stage: &Stage,
+        told: &super::stage::Told,
+        output: &OwnedFd,
+        stop: &Stop,
+    ) -> Result<Stopped, Error> {
         let begun = Instant::now();
         match &self.options.ready {
             Readiness::Started => self.ready = Some(begun),
@@ -181,7 +186,7 @@ impl Trial<'_> {
                 && let Some(drive) = &self.options.drive
             {
                 let errand = stage.driving(self.options, told, drive)?;
-                self.start(Who::Driver, stage, told, errand, output).await?;
+                self.start(Who::Driver, stage, errand, output, false).await?;
             }
             if let Some(stopped) = self.is_over(begun) {
                 return Ok(stopped);
@@ -291,10 +296,8 @@ impl Trial<'_> {
             Word::Saw(sight) => self.saw(*sight),
             Word::Ended(end) if who == Who::Keeper => self.end = self.end.or(Some(end)),
             Word::Ended(end) => self.driven = self.driven.or(Some((Instant::now(), end))),
-            Word::Exits(exit) if who == Who::Keeper => self.testimony.exits.add(*exit),
             Word::Listens => self.ready = self.ready.or(Some(Instant::now())),
             Word::Counted { .. }
-            | Word::Exits(_)
             | Word::Ready { .. }
             | Word::Started { .. }
             | Word::NotStarted { .. }

@@ -18,8 +18,7 @@ const MOST_DESCRIPTORS: usize = 10;
 /// The document of a trial under the fault `name`.
 pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> FaultCheck {
     let Outcome { testimony, processes, lost, course, cause, mut notices, output, .. } = outcome;
-    let mut connections = testimony.connections();
-    testimony.exits.tell_partings(&mut connections, &processes, course.command);
+    let connections = testimony.connections();
     let disagreements = testimony.disagreements(&connections, lost);
     let judgement = judge(connections, &processes, &course, limits);
     notices.extend(excuse::notice(&judgement.connections));

@@ -177,8 +177,7 @@ named_enum! {
         ClientRst = "client_rst",
         /// The server reset it, and the client let its descriptor go.
         ServerRst = "server_rst",
-        /// It was open when its process was about to exit. Where no exit was looked at (no sandbox, or a signal was the end): it
-        /// was closed in the last 100 ms of its last holder, and the holder opened no other after it.
+        /// It was open until its last holder's exit, or closed within 100 ms before, and the holder opened no other after it.
         ProcessExit = "process_exit",
         /// Nobody listened.
         Refused = "refused",

@@ -47,12 +47,16 @@ pub fn is_tcp(pid: u32, descriptor: u32) -> Option<bool> {
     Some(matches!(name, b"TCP" | b"TCPv6"))
 }
 
-/// The descriptors of the process whose directory this is, ascending.
+/// The descriptors of the process whose directory this is, ascending; none of one that may not be looked into.
 ///
 /// # Errors
-/// `NOENT` or `SRCH` when the process is gone; `ACCESS` when it may not be looked into.
+/// `NOENT` or `SRCH` when the process is gone.
 pub(super) fn descriptors(process: impl AsFd) -> Result<Vec<Descriptor>, Errno> {
-    let directory = list(process, "fd")?;
+    let directory = match list(process, "fd") {
+        Ok(directory) => directory,
+        Err(errno @ (Errno::NOENT | Errno::SRCH)) => return Err(errno),
+        Err(_) => return Ok(Vec::new()),
+    };
     let numbers = numbers(&directory);
     let mut found = Vec::with_capacity(numbers.len());
     // A longer link is a path, whose beginning tells enough.

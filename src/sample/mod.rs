@@ -38,7 +38,7 @@ pub use filter::Filter;
 pub use holdings::{Descriptor, DescriptorKind, is_tcp};
 pub use machine::{Machine, namespace_of};
 pub use owners::{Owner, Owners};
-pub use processes::{OpenSockets, ProcessLook, Processes, ThreadTime, lives, sockets_of};
+pub use processes::{ProcessLook, Processes, ThreadTime, lives};
 pub use procfs::ProcFs;
 pub use sampler::{Config, Sampler, SideConfig};
 pub use sock_diag::SockDiag;

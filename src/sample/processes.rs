@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::holdings::{Descriptor, DescriptorKind, descriptors};
+use super::holdings::{Descriptor, descriptors};
 use super::kin::{Scan, children, children_are_told};
 use super::proc_dir::{Program, Stat, contents, hold, list, number, numbers};
 
@@ -144,10 +144,7 @@ impl Process {
 
     /// None when it died since it was found to live.
     fn look(&mut self) -> Option<ProcessLook> {
-        let descriptors = match descriptors(&self.directory) {
-            Err(Errno::NOENT | Errno::SRCH) => return None,
-            found => found.unwrap_or_default(),
-        };
+        let descriptors = descriptors(&self.directory).ok()?;
         let command = self.command();
         Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, threads: self.threads() })
     }
@@ -186,31 +183,6 @@ impl Process {
         }
         found
     }
-}
-
-/// What a process has open of sockets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenSockets {
-    /// When the process was started, in ticks since boot.
-    pub started: u64,
-    /// Their inodes, by ascending descriptor; none when the caller may not look into the process.
-    pub inodes: Option<Vec<u64>>,
-}
-
-/// The sockets that the process of this number has open; none when it is gone, or a zombie.
-#[must_use]
-pub fn sockets_of(pid: u32) -> Option<OpenSockets> {
-    let process = Process::open(pid)?;
-    let inode = |descriptor: Descriptor| match descriptor.kind {
-        DescriptorKind::Socket { inode } => Some(inode),
-        DescriptorKind::Other(_) => None,
-    };
-    let inodes = match descriptors(&process.directory) {
-        Ok(all) => Some(all.into_iter().filter_map(inode).collect()),
-        Err(Errno::NOENT | Errno::SRCH) => return None,
-        Err(_) => None,
-    };
-    Some(OpenSockets { started: process.stat.started, inodes })
 }
 
 /// Whether the process of this number lives, and is the one that was started then, as a [`ProcessLook`] tells it.

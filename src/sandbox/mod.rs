@@ -29,9 +29,7 @@ mod step;
 
 pub use addresses::{add_address, add_route};
 pub use build::Sandbox;
-pub use enclosure::{
-    CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, Exiting, Exits, StartFault, enclose,
-};
+pub use enclosure::{CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, StartFault, enclose};
 pub use error::Error;
 pub use host::Host;
 pub use level::{Level, Refusal};

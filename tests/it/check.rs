@@ -128,23 +128,6 @@ mod verdicts {
         assert_eq!((&*allowed.stdout(), &*allowed.stderr()), ("", ""));
     }
 
-    /// It was undecided, unless it went on for another 100 ms.
-    #[test]
-    fn what_closes_and_ends_at_once_is_clean_where_its_exit_is_looked_at() {
-        let quick = |options: &[&str]| {
-            check(&[&JSON, options, &["--", "./fixed"]].concat()).map(|it| it.env("LINGER", "0").done())
-        };
-        let Some(done) = quick(&[]) else { return };
-        let fault = &done.json()["faults"][0];
-        if fault["notices"].to_string().contains("cannot be looked at when they exit") {
-            return skip("no exit can be waited for here (it needs Linux 5.19)");
-        }
-        assert_eq!((&fault["verdict"], &fault["ended_by"]["client_fin"]), (&json!("clean"), &json!(5)), "{fault:#}");
-        let fault = &quick(&["--no-sandbox"]).unwrap().exits(1).json()["faults"][0];
-        assert_eq!(fault["verdict"], "undecided", "{fault:#}");
-        assert!(fault["reason"].as_str().unwrap().contains("100 ms after the last close"), "{fault:#}");
-    }
-
     #[test]
     fn a_leak_shows_in_whatever_state_the_server_left_it() {
         for (fault, state) in [("login-18456:end=hold", "established"), ("login-18456:end=reset", "close")] {

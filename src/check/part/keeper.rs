@@ -8,10 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::crowd::full;
 use super::super::role::{Order, Word};
-use super::exits::Inspector;
 use super::text;
 use crate::host::{BlockingChannel, Inside, Polled};
-use crate::sandbox::{Enclosed, Enclosure, Errand, Exits, add_route, enclose};
+use crate::sandbox::{Enclosed, Enclosure, Errand, add_route, enclose};
 use crate::units::Monotonic;
 
 /// How often a port is tried that somebody is to listen on.
@@ -27,7 +26,6 @@ pub(super) fn keep(
     enclosure: &Enclosure,
     errand: &Errand,
     addresses: &[IpAddr],
-    servers: &[SocketAddr],
 ) -> Result<(), String> {
     let descriptors = inside.take_fds();
     let stdio: [OwnedFd; 3] =
@@ -62,7 +60,7 @@ pub(super) fn keep(
         notices: enclosed.notices().to_vec(),
     };
     channel.send(&started).map_err(text)?;
-    let kept = obey(&mut channel, &mut enclosed, errand.max_processes, Inspector::new(servers));
+    let kept = obey(&mut channel, &mut enclosed, errand.max_processes);
     enclosed.kill();
     kept
 }
@@ -76,24 +74,12 @@ fn refuse(
     channel.send(&Word::NotStarted { why, hint, of_this_machine }).map_err(text)
 }
 
-fn obey(
-    channel: &mut BlockingChannel,
-    enclosed: &mut Enclosed,
-    most: u32,
-    mut inspector: Inspector,
-) -> Result<(), String> {
+fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Result<(), String> {
     let (mut told, mut awaited) = (false, None);
     let mut next_count = Monotonic::now();
     loop {
         let until = if awaited.is_some() { next_count.min(Monotonic::now().after(EVERY)) } else { next_count };
-        if wait(channel, enclosed, told, until)? {
-            let exiting = enclosed.exits().and_then(Exits::next);
-            let exit = exiting.as_ref().and_then(|exiting| inspector.look_at(exiting.pid()));
-            drop(exiting);
-            if let Some(exit) = exit {
-                channel.send(&Word::Exits(Box::new(exit))).map_err(text)?;
-            }
-        }
+        wait(channel, enclosed, told, until)?;
         if Monotonic::now() >= next_count {
             next_count = count(channel, enclosed, most)?;
         }
@@ -140,22 +126,15 @@ fn count(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> R
     Ok(now.after(COUNTED_EVERY.max(now.since(at) * SHARE)))
 }
 
-/// Waits for an order, for an exit or the command's end, or until then; whether a process is about to exit.
-fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, until: Monotonic) -> Result<bool, String> {
+/// Waits for an order, for the command's end, or until then.
+fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, until: Monotonic) -> Result<(), String> {
     let timeout = Timespec::try_from(until.remaining()).ok();
     let mut of = vec![PollFd::new(channel, PollFlags::IN)];
     if !told {
         of.push(PollFd::from_borrowed_fd(enclosed.ended_fd(), PollFlags::IN));
     }
-    let exits = enclosed.exits();
-    if exits.is_some_and(Exits::are_there) {
-        return Ok(true);
-    }
-    of.extend(exits.map(|exits| PollFd::new(exits, PollFlags::IN)));
     match poll(&mut of, timeout.as_ref()) {
-        // Without a process left there is nothing to read, and the descriptor says so.
-        Ok(_) => Ok(exits.is_some() && of.last().is_some_and(|it| it.revents().contains(PollFlags::IN))),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(format!("wait for the command: {errno}")),
     }
 }

@@ -1,6 +1,5 @@
 //! The inside of a check's part: plays its role until the conductor says `End`, or is gone.
 
-mod exits;
 mod keeper;
 mod lookout;
 mod server;
@@ -30,9 +29,7 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     match script.role {
         Role::Server { addresses, listen, config } => server::serve(inside, &addresses, &listen, &config),
         Role::Lookout { servers } => lookout::watch(inside, servers),
-        Role::Keeper { enclosure, errand, addresses, servers } => {
-            keeper::keep(inside, &enclosure, &errand, &addresses, &servers)
-        }
+        Role::Keeper { enclosure, errand, addresses } => keeper::keep(inside, &enclosure, &errand, &addresses),
     }
 }
 

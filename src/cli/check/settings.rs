@@ -39,8 +39,8 @@ Verdicts, and of several the first:
   timeout        the command ran longer than --timeout, was not ready within
                  --ready-within, or forked without end
   no-connection  it never reached the server
-  undecided      it ended with connections open, too soon to say (keep it running
-                 for --grace and 1 s after its last login)
+  undecided      it ended too soon to say (keep it running for --grace and 1 s
+                 after its last login, or 100 ms after its last close)
   not-reached    it never came as far as the fault; passes
   clean          none of these; passes
 

@@ -109,7 +109,7 @@ pub(super) fn headline(fault: &FaultCheck) -> String {
         CheckVerdict::Hang => format!("{connections}; the command waits for a login that is never over"),
         CheckVerdict::Timeout => format!("{connections}; no end after {} s", wall(fault)),
         CheckVerdict::NoConnection => "the command never reached the server".to_owned(),
-        CheckVerdict::Undecided => format!("{connections}; the command ended before it could be said"),
+        CheckVerdict::Undecided => format!("{connections}; the command ended before anything was proved"),
         CheckVerdict::NotReached => format!("{connections}; none came as far as the fault"),
         CheckVerdict::Clean => format!("{connections}, none leaked"),
     };
@@ -184,7 +184,7 @@ pub(super) const fn ended(by: EndedBy) -> &'static str {
         EndedBy::ClientFin => "closed by the client",
         EndedBy::ClientRst => "reset by the client",
         EndedBy::ServerRst => "reset by the server, then let go by the client",
-        EndedBy::ProcessExit => "ended with its process",
+        EndedBy::ProcessExit => "open until the last 100 ms of its process",
         EndedBy::Refused => "refused: nobody listened",
         EndedBy::Harness => "open until closewait stopped the command",
         EndedBy::Never => "still open when the observation ended",

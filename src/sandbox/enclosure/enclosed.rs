@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::report::{Word, peek_end};
-use super::{CommandEnd, Exits, start, tree};
+use super::{CommandEnd, start, tree};
 use crate::units::Monotonic;
 
 /// How long the weak way tries: a process that the kernel holds in a driver or a dead file system cannot be killed.
@@ -28,7 +28,7 @@ pub struct Enclosed {
 #[derive(Debug)]
 pub(super) enum Way {
     /// By an init of its own, which tells its end.
-    Init { init: Pid, reports: OwnedFd, exits: Option<Exits>, bounded: bool, reaped: bool },
+    Init { init: Pid, reports: OwnedFd, bounded: bool, reaped: bool },
     /// By this process, to which its orphans fall.
     Subreaper,
 }
@@ -85,15 +85,6 @@ impl Enclosed {
             };
         }
         self.end
-    }
-
-    /// Who is about to exit, where that was asked for and can be had.
-    #[must_use]
-    pub const fn exits(&self) -> Option<&Exits> {
-        match &self.way {
-            Way::Init { exits, .. } => exits.as_ref(),
-            Way::Subreaper => None,
-        }
     }
 
     /// Whether the kernel itself lets the command have no more than its number of processes and threads.

@@ -12,12 +12,9 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
 
 use super::command::{self, Become, Start};
-use super::report::{At, Failed, Told, hand_over, tell};
-use super::{CommandEnd, Enclosure, EnclosureStep, Errand, exits, files, mounts};
+use super::report::{At, Failed, Told, tell};
+use super::{CommandEnd, Enclosure, EnclosureStep, Errand, files, mounts};
 use crate::units::Monotonic;
-
-/// How init stands in a list of processes.
-pub(super) const NAME: &str = "closewait-init";
 
 /// Process ids below this one are given out once only, at the beginning: they are passed over, so that a command may have
 /// as many as there are above, no matter whether it begins or has gone on for long.
@@ -67,8 +64,8 @@ impl Orders<'_> {
         if is_gone(caller) {
             return Err(Failed { step: EnclosureStep::DieWithCaller, errno: libc::ESRCH });
         }
-        // Its children have it until they become the command, and are told from it by that.
-        let _ = std::fs::write("/proc/self/comm", NAME);
+        // Only a name in a list of processes.
+        let _ = rustix::thread::set_name(c"closewait-init");
         default_child_signal();
         if self.enclosure.user_namespace {
             let maps = command::id_maps((0, self.caller_uid), (0, self.caller_gid));
@@ -89,14 +86,6 @@ impl Orders<'_> {
             notices.push(format!(
                 "the kernel does not bound the command's processes to {} (for root this needs Linux 6.14): more than that end the check",
                 self.errand.max_processes
-            ));
-        }
-        if self.enclosure.exits_wait
-            && let Err(errno) = exits::watch().and_then(|listener| hand_over(caller, &listener))
-        {
-            notices.push(format!(
-                "processes of the command cannot be looked at when they exit ({errno}; it needs Linux 5.19): a connection that \
-                 closed in the last 100 ms of one counts as closed by its end"
             ));
         }
         let start = Start { become_user, bounded: by_limit, dies_with_us: false };

@@ -21,7 +21,6 @@ use crate::units::Monotonic;
 mod command;
 mod enclosed;
 mod error;
-mod exits;
 mod files;
 mod init;
 mod mounts;
@@ -32,7 +31,6 @@ mod tree;
 
 pub use enclosed::Enclosed;
 pub use error::{EnclosureError, EnclosureStep, StartFault};
-pub use exits::{Exiting, Exits};
 
 /// Somebody else's command, as it would run outside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,9 +66,6 @@ pub struct Enclosure {
     /// Whether names are looked up in `/etc/hosts` only: `nsswitch.conf` and `resolv.conf` are replaced too, and the
     /// sockets of nscd hidden. Of no effect without `hosts`.
     pub offline: bool,
-    /// Whether each process that is about to exit waits until it is looked at: [`Enclosed::exits`] must then be read as long
-    /// as the command runs. Of no effect without `namespaces`.
-    pub exits_wait: bool,
 }
 
 /// How the command ended.

@@ -5,7 +5,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -18,9 +18,6 @@ use super::{CommandEnd, EnclosureStep};
 
 /// More than any message is long.
 const SIZE: usize = 16 * 1024;
-
-/// Credentials are beside every message, and a descriptor beside one.
-const SPACE: usize = rustix::cmsg_space!(ScmCredentials(1), ScmRights(1));
 
 /// A step that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,47 +50,30 @@ pub(super) enum Told {
     Started { bounded: bool, notices: Vec<String> },
     /// It does not run.
     Failed(Failed),
-    /// Exits wait from now on; the descriptor by which they are read is beside this.
-    ExitsWait,
     /// It has ended.
     Ended(CommandEnd),
 }
 
-/// What is beside a message.
-#[derive(Debug, Default)]
-pub(super) struct Beside {
-    pub(super) pid: Option<Pid>,
-    pub(super) descriptor: Option<OwnedFd>,
-}
-
 /// Sends a message, with the process id of the command beside it when there is one.
 pub(super) fn tell(to: impl AsFd, told: &Told, command: Option<Pid>) -> Result<(), Errno> {
-    let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
-    let credentials = command.map(|pid| SendAncillaryMessage::ScmCredentials(UCred { pid, uid, gid }));
-    send(to, told, credentials)
-}
-
-/// Says that exits wait, and hands over the descriptor by which they are read.
-pub(super) fn hand_over(to: impl AsFd, exits: &OwnedFd) -> Result<(), Errno> {
-    send(to, &Told::ExitsWait, Some(SendAncillaryMessage::ScmRights(&[exits.as_fd()])))
-}
-
-fn send(to: impl AsFd, told: &Told, with: Option<SendAncillaryMessage<'_, '_>>) -> Result<(), Errno> {
     let bytes = serde_json::to_vec(told).map_err(|_| Errno::INVAL)?;
-    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
     let mut beside = SendAncillaryBuffer::new(&mut space);
-    if with.is_some_and(|with| !beside.push(with)) {
-        return Err(Errno::NOBUFS);
+    if let Some(pid) = command {
+        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+        if !beside.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid, gid })) {
+            return Err(Errno::NOBUFS);
+        }
     }
     rustix::net::sendmsg(to, &[IoSlice::new(&bytes)], &mut beside, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
-/// Waits for the next message and what is beside it; no message when init has died. The socket must have been told to
-/// pass credentials.
-pub(super) fn hear(from: impl AsFd) -> Result<Option<(Told, Beside)>, Errno> {
+/// Waits for the first message and the process id beside it; no message when init has died. The socket must have been
+/// told to pass credentials.
+pub(super) fn hear_first(from: impl AsFd) -> Result<Option<(Told, Option<Pid>)>, Errno> {
     let mut bytes = vec![0; SIZE];
-    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
     let mut beside = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(&from, &mut [IoSliceMut::new(&mut bytes)], &mut beside, RecvFlags::CMSG_CLOEXEC)
@@ -101,16 +81,12 @@ pub(super) fn hear(from: impl AsFd) -> Result<Option<(Told, Beside)>, Errno> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    let mut found = Beside::default();
-    for message in beside.drain() {
-        match message {
-            RecvAncillaryMessage::ScmCredentials(credentials) => found.pid = Some(credentials.pid),
-            RecvAncillaryMessage::ScmRights(mut descriptors) => found.descriptor = descriptors.next(),
-            _ => {}
-        }
-    }
+    let pid = beside.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid),
+        _ => None,
+    });
     let told = serde_json::from_slice(bytes.get(..received.bytes).unwrap_or_default()).map_err(|_| Errno::PROTO)?;
-    Ok(Some((told, found)))
+    Ok(Some((told, pid)))
 }
 
 /// What has become of the command.

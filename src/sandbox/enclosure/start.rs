@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
@@ -11,8 +10,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use super::command::{self, Become, Start};
 use super::enclosed::Way;
 use super::init::Orders;
-use super::report::{Failed, Told, hear};
-use super::{Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, Exits};
+use super::report::{Failed, Told, hear_first};
+use super::{Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand};
 
 /// Starts the command below an init of its own.
 pub(super) fn in_namespaces(
@@ -45,13 +44,12 @@ pub(super) fn in_namespaces(
     };
     // Only init's own copies may stay open, so that its death is an end of file here.
     drop((theirs, stdio));
-    let mut exits = None;
-    match hear_of_the_start(&ours, &mut exits) {
+    let heard = hear_first(&ours);
+    match heard {
         Ok(Some((Told::Started { bounded, notices }, Some(command)))) => {
             // None where the command has ended already, or the kernel is older than 5.3.
             let pidfd = rustix::process::pidfd_open(command, PidfdFlags::empty()).ok();
-            let way = Way::Init { init, reports: ours, exits, bounded, reaped: false };
-            Ok(Enclosed::new(way, command, pidfd, notices))
+            Ok(Enclosed::new(Way::Init { init, reports: ours, bounded, reaped: false }, command, pidfd, notices))
         }
         Ok(Some((Told::Failed(failed), _))) => {
             end(init);
@@ -64,28 +62,6 @@ pub(super) fn in_namespaces(
                 Some(signal) => format!("it was killed by signal {signal}{errno}"),
                 None => format!("it ended without a report{errno}"),
             }))
-        }
-    }
-}
-
-/// Waits for init to tell how the start went, and the command's process id beside it; `exits` is set where exits wait. A child
-/// that fails to become the command exits, too.
-fn hear_of_the_start(reports: &OwnedFd, exits: &mut Option<Exits>) -> Result<Option<(Told, Option<Pid>)>, Errno> {
-    loop {
-        let mut of = vec![PollFd::new(reports, PollFlags::IN)];
-        let read = exits.as_ref().filter(|exits| !exits.are_there());
-        of.extend(read.map(|exits| PollFd::new(exits, PollFlags::IN)));
-        rustix::io::retry_on_intr(|| rustix::event::poll(&mut of, None))?;
-        let told = !of[0].revents().is_empty();
-        let exits_wait = of.get(1).is_some_and(|it| it.revents().contains(PollFlags::IN));
-        if let Some(exits) = exits.as_ref().filter(|_| exits_wait && !told) {
-            exits.during_the_start();
-        }
-        if told {
-            match hear(reports)? {
-                Some((Told::ExitsWait, beside)) => *exits = beside.descriptor.map(Exits::new),
-                heard => return Ok(heard.map(|(told, beside)| (told, beside.pid))),
-            }
         }
     }
 }

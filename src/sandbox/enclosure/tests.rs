@@ -14,8 +14,6 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use super::command::{id_maps, unshare, write_file};
 use super::*;
 
-mod exits;
-
 /// One at a time: a fork holds copies of the pipes of all others, and so keeps them from ending.
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -64,11 +62,11 @@ fn is_root() -> bool {
 }
 
 fn enclosure() -> Enclosure {
-    Enclosure { namespaces: true, user_namespace: !is_root(), hosts: None, offline: false, exits_wait: false }
+    Enclosure { namespaces: true, user_namespace: !is_root(), hosts: None, offline: false }
 }
 
 fn weak() -> Enclosure {
-    Enclosure { namespaces: false, user_namespace: false, hosts: None, offline: false, exits_wait: false }
+    Enclosure { namespaces: false, user_namespace: false, hosts: None, offline: false }
 }
 
 fn with_hosts() -> Enclosure {
