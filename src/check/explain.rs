@@ -59,11 +59,13 @@ fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> Strin
         CheckVerdict::Undecided => {
             let shorter = longest(judgement).filter(|longest| *longest > Duration::from_millis(250));
             let hint = shorter.map_or(String::new(), |_| " take --grace 200ms, or".to_owned());
+            let open = judgement.connections.iter().filter(|it| it.unproven).count();
+            let ended = if stopped == Stopped::No { "its process" } else { "its process, or when this check ended it" };
             format!(
-                "The program ended sooner than {grace} after its logins had failed, and with it its connections: whether it \
-                 would have closed them cannot be said. To decide it,{hint} keep the program running for the \
-                 grace and 1 s ({}) after its last login; where it closes its connections, 100 ms after the last close are \
-                 enough.",
+                "{open} of {}: each ended with {ended}, sooner than {grace} after its login had failed, so whether the program \
+                 would have closed it cannot be said. To decide it,{hint} keep the program running for the grace and 1 s ({}) \
+                 after its last login; where it closes its connections, 100 ms after the last close are enough.",
+                connections(made),
                 Span(limits.grace + Duration::from_secs(1))
             )
         }

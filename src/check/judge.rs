@@ -146,14 +146,15 @@ fn verdict(
     }
 }
 
-/// Whether every faulted connection ended with its process; or whether one did that had been open for a while, so that
-/// nobody can say whether it would ever have been closed.
+/// Whether every faulted connection ended with its process, or by an end that we gave it; or whether one did of which nobody
+/// can say whether it would ever have been closed: by the exit, or open for a while when it was ended.
 fn nothing_proved(judged: &[Judged]) -> bool {
     let mut faulted = judged.iter().filter(|it| it.connection.faulted && !it.connection.logged_in()).peekable();
     if faulted.peek().is_none() {
         return false;
     }
-    let lasted = |it: &Judged| it.unproven && it.held.is_some_and(|held| held >= AT_EXIT);
+    let by_exit = |it: &Judged| it.ended_by == EndedBy::ProcessExit;
+    let lasted = |it: &Judged| it.unproven && (by_exit(it) || it.held.is_some_and(|held| held >= AT_EXIT));
     let (mut all, mut any) = (true, false);
     for it in faulted {
         all &= it.unproven;
@@ -191,7 +192,7 @@ fn ended_by(it: &Connection, all: &[Connection], processes: &[Process], course: 
         return EndedBy::Harness;
     }
     let at_exit = exit_of_holder(it, processes, course).is_some_and(|exit| closed.after(AT_EXIT) >= exit);
-    if at_exit && !went_on(it, closed, all) {
+    if at_exit && !ran_on(it, closed, processes) && !went_on(it, closed, all) {
         return EndedBy::ProcessExit;
     }
     let Some(packets) = &it.packets else { return EndedBy::ClientFin };
@@ -207,6 +208,20 @@ fn ended_by(it: &Connection, all: &[Connection], processes: &[Process], course: 
         EndedBy::ClientRst
     } else {
         EndedBy::ClientFin
+    }
+}
+
+/// Whether the process that closed it was seen to run afterwards, and not on its way out; of one that nobody was seen to hold:
+/// whether all did that were there.
+fn ran_on(it: &Connection, closed: Monotonic, processes: &[Process]) -> bool {
+    // What a living process is known to have run until is not told.
+    let ran = |process: &Process| process.gone.is_none() || process.last_running > closed;
+    match it.holder.and_then(|(place, _)| processes.get(place)) {
+        Some(holder) => it.let_go || ran(holder),
+        None => {
+            let mut there = processes.iter().filter(|process| process.last_alive >= it.opened).peekable();
+            there.peek().is_some() && there.all(ran)
+        }
     }
 }
 

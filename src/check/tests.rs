@@ -55,6 +55,7 @@ impl Case {
                 started: 1,
                 command: "app".to_owned(),
                 last_alive: at(exit.unwrap_or(end)),
+                last_running: at(0),
                 gone: exit.map(|exit| at(exit + 10)),
                 descriptors: Vec::new(),
                 busy: Vec::new(),
@@ -102,6 +103,7 @@ impl Case {
             holder: Some((0, 3)),
             last_held: at(gone.unwrap_or(0).saturating_sub(10)),
             gone: gone.map(at),
+            let_go: false,
         });
         self.testimony.told.push(Told {
             client,
@@ -149,17 +151,17 @@ fn a_descriptor_that_was_only_shut_down_is_held() {
 fn an_exit_too_soon_proves_nothing() {
     use CheckVerdict::{Clean, Undecided};
     Case::new(Some(200), 300).with(50, Some(100), Some(199), Some(200)).expect(Undecided, EndedBy::ProcessExit);
-    // A close right before the exit cannot be told from it, and one connection that was closed earlier proves something.
+    // A close right before the exit cannot be told from it, whatever was closed earlier.
     let closes = |last_fin| {
-        Case::new(Some(2200), 2300).with(2050, Some(2100), Some(last_fin), Some(last_fin)).with(
+        Case::new(Some(2200), 2300).with(2050, Some(2080), Some(last_fin), Some(last_fin)).with(
             50,
             Some(100),
             Some(101),
             Some(101),
         )
     };
-    assert_eq!(closes(2110).judged().verdict, Clean);
-    // This one was open for a while, and only the exit ended it.
+    assert_eq!(closes(2090).judged().verdict, Clean);
+    assert_eq!(closes(2110).judged().verdict, Undecided);
     let undecided = closes(2200).judged();
     assert_eq!(undecided.verdict, Undecided);
     let told = explain(&undecided, Stopped::No, None, &limits());

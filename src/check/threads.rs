@@ -136,6 +136,7 @@ mod tests {
                 started: 1,
                 command: "app".to_owned(),
                 descriptors: Vec::new(),
+                exiting: false,
                 threads: vec![ThreadTime { thread: 7, ran: ms(*ran), waited: ms(*waited) }],
             };
             let (begun, ended) = (at(*now), at(now + 1));

@@ -26,6 +26,8 @@ pub(super) struct Track {
     pub(super) last_held: Monotonic,
     /// The end of the first look that no longer did.
     pub(super) gone: Option<Monotonic>,
+    /// Whether that look showed its holder running without it: then the holder has closed it, and no exit.
+    pub(super) let_go: bool,
 }
 
 /// A TCP socket in a descriptor table that was in no state whenever it was looked at.
@@ -46,6 +48,8 @@ pub(super) struct Process {
     pub(super) command: String,
     /// The beginning of the last look that showed it alive; kept while it is.
     pub(super) last_alive: Monotonic,
+    /// When it was last seen that it was not on its way out; told when it is gone.
+    pub(super) last_running: Monotonic,
     /// The end of the first look that no longer did.
     pub(super) gone: Option<Monotonic>,
     /// How many descriptors of each kind it had, sockets to the server aside, from when on; the newest last.
@@ -155,6 +159,7 @@ impl Tracks {
                     holder: None,
                     last_held: look.begun,
                     gone: None,
+                    let_go: false,
                 };
                 self.sockets.push(track);
                 self.by_inode.insert(socket.inode, self.sockets.len() - 1);
@@ -162,6 +167,13 @@ impl Tracks {
             }
         }
         states
+    }
+
+    /// These processes, by number and start, were seen to run at `at`.
+    pub(super) fn run(&mut self, at: Monotonic, running: &[(u32, u64)]) {
+        for process in self.processes.iter_mut().filter(|it| running.contains(&(it.pid, it.started))) {
+            process.last_running = process.last_running.max(at);
+        }
     }
 
     fn process(&mut self, process: &ProcessLook, look: &Look<'_>) -> usize {
@@ -172,6 +184,7 @@ impl Tracks {
                 started: process.started,
                 command: String::new(),
                 last_alive: look.begun,
+                last_running: look.begun,
                 gone: None,
                 descriptors: Vec::new(),
                 busy: Vec::new(),
@@ -181,6 +194,9 @@ impl Tracks {
         });
         let own = &mut self.processes[place];
         own.last_alive = look.begun;
+        if !process.exiting {
+            own.last_running = look.begun;
+        }
         if own.gone.take().is_some() || own.command != process.command {
             own.command.clone_from(&process.command);
             self.changed.processes.insert(place);
@@ -261,8 +277,10 @@ impl Tracks {
                 track.state = now;
                 self.changed.sockets.insert(at);
             }
-            if !is_held && track.holder.is_some() {
+            if !is_held && let Some((holder, _)) = track.holder {
                 track.gone = Some(look.ended);
+                // As this very look showed it.
+                track.let_go = self.processes.get(holder).is_some_and(|holder| holder.last_running == look.begun);
                 self.changed.sockets.insert(at);
                 forgotten.push(inode);
             } else if !is_held && state.is_none() {
@@ -303,6 +321,7 @@ mod tests {
                 started: 1,
                 command: "app".to_owned(),
                 descriptors: vec![Descriptor { number: 3, kind: DescriptorKind::Socket { inode: 9 } }],
+                exiting: false,
                 threads: Vec::new(),
             };
             tracks.look(&Look {

@@ -177,7 +177,8 @@ named_enum! {
         ClientRst = "client_rst",
         /// The server reset it, and the client let its descriptor go.
         ServerRst = "server_rst",
-        /// It was open until its last holder's exit, or closed within 100 ms before, and the holder opened no other after it.
+        /// It was open until its last holder's exit, or closed within 100 ms before, and the holder was not seen to run after
+        /// that and opened no other connection.
         ProcessExit = "process_exit",
         /// Nobody listened.
         Refused = "refused",

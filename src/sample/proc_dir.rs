@@ -58,6 +58,8 @@ pub(super) fn contents(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> Resu
 pub(super) struct Stat {
     /// Neither a zombie nor dead.
     pub(super) living: bool,
+    /// On its way out: it runs nothing of its program any more, and its descriptors are closed, or are about to be.
+    pub(super) exiting: bool,
     pub(super) parent: u32,
     /// In ticks since boot.
     pub(super) started: u64,
@@ -72,6 +74,9 @@ pub(super) struct Program {
     /// stack at random. Zeros when they are not told.
     arguments: (u64, u64),
 }
+
+/// `PF_EXITING` of the kernel's flags of a task.
+const EXITING: u32 = 0x4;
 
 impl Stat {
     /// Reads it; one that cannot be understood counts as not there.
@@ -89,9 +94,10 @@ impl Stat {
         let mut fields = text[end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let living = !matches!(fields.next()?, b"Z" | b"X" | b"x");
         let parent = number(fields.next()?)?;
-        let started = number(fields.nth(17)?)?;
+        let exiting = number::<u32>(fields.nth(4)?)? & EXITING != 0;
+        let started = number(fields.nth(12)?)?;
         let arguments = (fields.nth(25).and_then(number).unwrap_or(0), fields.next().and_then(number).unwrap_or(0));
-        Some(Self { living, parent, started, program: Program { comm: text[begin..end].to_vec(), arguments } })
+        Some(Self { living, exiting, parent, started, program: Program { comm: text[begin..end].to_vec(), arguments } })
     }
 }
 
@@ -107,7 +113,8 @@ mod tests {
         let text = format!("12 (a) Z 1 (b) S 4 {}\n", tail.join(" "));
         let stat = Stat::parse(text.as_bytes()).unwrap();
         assert_eq!(stat.program, Program { comm: b"a) Z 1 (b".to_vec(), arguments: (48, 49) });
-        assert_eq!((stat.living, stat.parent, stat.started), (true, 4, 22));
+        assert_eq!((stat.living, stat.exiting, stat.parent, stat.started), (true, false, 4, 22));
+        assert!(Stat::parse(text.replace(" 8 9 10 ", " 8 4196620 10 ").as_bytes()).unwrap().exiting);
         assert!(!Stat::parse(text.replace(") S", ") Z").as_bytes()).unwrap().living);
     }
 

@@ -41,6 +41,8 @@ pub struct ProcessLook {
     pub command: String,
     /// What it holds, by ascending number; empty when the caller may not look into it.
     pub descriptors: Vec<Descriptor>,
+    /// Whether it was on its way out when its descriptors had been read: then they may have been closed by that.
+    pub exiting: bool,
     /// Its threads' times. Empty on a kernel without `schedstat`.
     pub threads: Vec<ThreadTime>,
 }
@@ -80,6 +82,13 @@ impl Processes {
             }
         }
         looks
+    }
+
+    /// The number and the start of each process that the last look found and that runs: neither gone nor on its way out.
+    #[must_use]
+    pub fn running(&self) -> Vec<(u32, u64)> {
+        let runs = |it: &&Process| Stat::read(&it.directory, "stat").is_ok_and(|stat| stat.living && !stat.exiting);
+        self.known.iter().filter(runs).map(|it| (it.pid, it.stat.started)).collect()
     }
 
     fn discover(&mut self) {
@@ -145,8 +154,9 @@ impl Process {
     /// None when it died since it was found to live.
     fn look(&mut self) -> Option<ProcessLook> {
         let descriptors = descriptors(&self.directory).ok()?;
-        let command = self.command();
-        Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, threads: self.threads() })
+        let exiting = Stat::read(&self.directory, "stat").map_or(true, |stat| stat.exiting || !stat.living);
+        let (command, threads) = (self.command(), self.threads());
+        Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, exiting, threads })
     }
 
     fn command(&mut self) -> String {

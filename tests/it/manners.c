@@ -15,6 +15,16 @@ static int login(void) {
     return sock;
 }
 
+/* Closes its logins, or keeps the last of them, and winds up for a while, as an interpreter does. */
+static void wind_up(int keeps) {
+    for (int left = 5; left > 0; left--) {
+        int sock = login();
+        if (!keeps || left > 1)
+            close(sock);
+    }
+    usleep(60 * 1000);
+}
+
 /* Waits for an answer for ever. */
 static void wait_for_ever(void) {
     struct timeval never = {0};
@@ -121,6 +131,8 @@ int main(int count, char **arguments) {
     const char *manners = count > 1 ? arguments[1] : "";
     if (!strcmp(manners, "wait"))
         wait_for_ever();
+    else if (!strcmp(manners, "closes") || !strcmp(manners, "keeps"))
+        wind_up(!strcmp(manners, "keeps"));
     else if (!strcmp(manners, "daemon"))
         login(), login(), become_daemon();
     else if (!strcmp(manners, "serve"))

@@ -25,8 +25,12 @@ const BETWEEN: Duration = Duration::from_millis(10);
 /// Looks that packets ask for are not closer than this.
 const CLOSEST: Duration = Duration::from_millis(2);
 
-/// A look may cost at most this share of the time.
+/// A look may cost at most this share of the time, and one that packets ask for this share.
 const SHARE: u32 = 10;
+const SHARE_WOKEN: u32 = 4;
+
+/// So many processes are asked whether they run when a packet comes; more are left to the next look.
+const MOST_ASKED: usize = 64;
 
 /// How often changes are told.
 const EVERY: Duration = Duration::from_millis(50);
@@ -111,8 +115,8 @@ impl Lookout {
                 }
             }
             let now = Monotonic::now();
-            let due =
-                if woken { self.looked.map_or(now, |looked| looked.after(CLOSEST)).min(next_look) } else { next_look };
+            let soon = || self.looked.map_or(now, |looked| looked.after(CLOSEST.max(self.cost * SHARE_WOKEN)));
+            let due = if woken { soon().min(next_look) } else { next_look };
             if now >= due || last {
                 self.look().map_err(text)?;
                 next_look = Monotonic::now().after(BETWEEN.max(self.cost * SHARE));
@@ -142,13 +146,22 @@ impl Lookout {
         }
     }
 
-    /// Whether a packet opened or closed a connection to the server.
+    /// Whether a packet opened or closed a connection to the server. Who runs behind a FIN has not sent it by its exit: that
+    /// is asked at once, because a program may end right behind its last close, before the next look.
     fn read_packets(&mut self) -> bool {
         let Some(tap) = &mut self.tap else { return false };
         let (ledger, changed) = (&mut self.ledger, &mut self.changed);
-        let before = changed.len();
-        tap.read(&mut |segment| changed.extend(ledger.note(&segment)));
-        changed.len() > before
+        let mut woken = false;
+        tap.read(&mut |segment| {
+            let noted = ledger.note(&segment);
+            woken |= noted.is_some();
+            changed.extend(noted);
+        });
+        if woken && self.alive <= MOST_ASKED {
+            let at = Monotonic::now();
+            self.tracks.run(at, &self.processes.running());
+        }
+        woken
     }
 
     fn look(&mut self) -> Result<(), Error> {

@@ -2,25 +2,79 @@
 
 use super::*;
 
+/// Refused at 100 and at 140, and closed then; the process exits at 180.
+fn suite(first_closed: u64, second_closed: u64) -> Case {
+    Case::new(Some(180), 300).with(50, Some(100), Some(first_closed), Some(first_closed)).with(
+        130,
+        Some(140),
+        Some(second_closed),
+        Some(second_closed),
+    )
+}
+
+impl Case {
+    /// Its process was seen to run at that time.
+    fn ran_at(mut self, millis: u64) -> Self {
+        self.process.last_running = at(millis);
+        self
+    }
+}
+
+fn ends(judgement: &Judgement) -> Vec<EndedBy> {
+    judgement.connections.iter().map(|it| it.ended_by).collect()
+}
+
 /// Tests of a suite follow each other fast: what one of them closed before the next connected was no exit's doing.
 #[test]
 fn a_close_before_the_next_connection_is_no_exits() {
-    let suite = |first_closed| {
-        Case::new(Some(180), 300).with(50, Some(100), Some(first_closed), Some(first_closed)).with(
-            130,
-            Some(140),
-            Some(150),
-            Some(150),
-        )
-    };
-    let proper = suite(120).judged();
-    assert_eq!(proper.verdict, CheckVerdict::Clean);
-    let ends: Vec<_> = proper.connections.iter().map(|it| it.ended_by).collect();
-    assert_eq!(ends, [EndedBy::ClientFin, EndedBy::ProcessExit], "of the last one nothing is known");
-    assert_eq!(suite(179).judged().verdict, CheckVerdict::Undecided, "the first was open until the end");
-    let mut others = suite(120);
+    let proper = suite(120, 150);
+    assert_eq!(ends(&proper.judged()), [EndedBy::ClientFin, EndedBy::ProcessExit], "of the last one nothing is known");
+    assert_eq!(ends(&suite(179, 150).judged()), [EndedBy::ProcessExit, EndedBy::ProcessExit], "open until the end");
+    let mut others = proper;
     others.testimony.tracks[1].holder = Some((1, 3));
-    assert_eq!(others.judged().verdict, CheckVerdict::Undecided, "another process went on, not the one that closed");
+    assert_eq!(ends(&others.judged())[0], EndedBy::ProcessExit, "another process went on, not the one that closed");
+}
+
+/// A program that kept one of eight connections, and ended 20 ms after its logins, was called clean.
+#[test]
+fn one_connection_that_an_exit_may_have_closed_leaves_it_undecided() {
+    for case in [suite(120, 180), suite(180, 150), suite(120, 150)] {
+        assert_eq!(case.judged().verdict, CheckVerdict::Undecided);
+    }
+}
+
+/// A script that closed, and ended within 100 ms, was undecided.
+#[test]
+fn who_runs_behind_a_close_has_not_closed_by_its_exit() {
+    let proper = suite(120, 150).ran_at(151).judged();
+    assert_eq!((proper.verdict, &*ends(&proper)), (CheckVerdict::Clean, &[EndedBy::ClientFin, EndedBy::ClientFin][..]));
+    assert_eq!(suite(120, 150).ran_at(149).judged().verdict, CheckVerdict::Undecided, "not seen behind it");
+    assert_eq!(suite(120, 179).ran_at(170).judged().verdict, CheckVerdict::Undecided);
+    // No packet told of the close, but a look showed the process running without it.
+    let looked = |let_go| {
+        let mut case = suite(120, 150);
+        let packets = case.testimony.packets.as_mut().unwrap();
+        (packets[1].client_fin, packets[1].server_rst) = (None, Some(at(140)));
+        case.testimony.tracks[1].let_go = let_go;
+        ends(&case.judged())[1]
+    };
+    assert_eq!((looked(true), looked(false)), (EndedBy::ServerRst, EndedBy::ProcessExit));
+}
+
+/// Nobody was seen to hold it: then every process that was there must have gone on.
+#[test]
+fn who_was_not_seen_to_close_must_have_been_one_that_ran_on() {
+    let mut case = suite(120, 150).ran_at(151);
+    case.testimony.tracks.clear();
+    let other = Process { pid: PID + 1, last_running: at(149), ..case.process.clone() };
+    let of =
+        |processes: &[Process]| ends(&judge(case.testimony.connections(), processes, &case.course, &case.limits))[1];
+    assert_eq!(of(std::slice::from_ref(&case.process)), EndedBy::ClientFin);
+    assert_eq!(of(&[case.process.clone(), other.clone()]), EndedBy::ProcessExit);
+    let before = Process { last_alive: at(100), ..other.clone() };
+    assert_eq!(of(&[case.process.clone(), before]), EndedBy::ClientFin, "it had gone before");
+    let lives = Process { gone: None, ..other };
+    assert_eq!(of(&[case.process.clone(), lives]), EndedBy::ClientFin);
 }
 
 /// A child that lived for a few milliseconds was never seen, and its end was taken for a proper close.
