@@ -39,8 +39,12 @@ pub struct TracedConnection {
     pub name: String,
     /// What spoke to the server.
     pub driver: String,
-    /// What the client did with the connection after a failed login.
+    /// The close strategy that applied: that of a good login where it was one, else that of a failed one.
     pub close: String,
+    /// The strategy after a failed login, as it was asked for.
+    pub close_failed: String,
+    /// The strategy after a good login, as it was asked for.
+    pub close_logged_in: String,
     /// What went wrong at the server, as it was asked for.
     pub faults: Vec<String>,
     /// What was encrypted: `off`, `login`, `on` or `strict`.
@@ -49,6 +53,10 @@ pub struct TracedConnection {
     pub sandbox: String,
     /// How long an orphaned FIN_WAIT_2 lasts on both hosts, in seconds.
     pub tcp_fin_timeout_s: u64,
+    /// `tcp_tw_reuse` on the client's host.
+    pub tcp_tw_reuse: u8,
+    /// The descriptors that the client's process might have; none for all that the machine gives.
+    pub nofile: Option<u32>,
     /// When the first frame was captured, RFC 3339 in UTC; none when there was no frame.
     pub began_at: Option<String>,
     /// The client's address and port; none when there was no frame.

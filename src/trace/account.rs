@@ -8,8 +8,9 @@ use super::role::{Attempted, Looked, Told};
 use super::states::{States, Step};
 use super::{Subject, missing};
 use crate::capture::{Captured, Frame, TcpFlags};
+use crate::client::Close;
 use crate::record::{
-    Named as _, RemarkKind, Side, StateChange, TcpState, TraceEnd, TraceFrame, TraceMessage, TraceRemark,
+    Named as _, Outcome, RemarkKind, Side, StateChange, TcpState, TraceEnd, TraceFrame, TraceMessage, TraceRemark,
     TracedConnection,
 };
 use crate::units::Monotonic;
@@ -20,6 +21,7 @@ pub(super) struct Gathered {
     pub(super) server: SocketAddr,
     pub(super) sandbox: &'static str,
     pub(super) tcp_fin_timeout: Duration,
+    pub(super) tcp_tw_reuse: u8,
     pub(super) frames: Vec<Captured>,
     pub(super) attempted: Option<Attempted>,
     /// When the client closed its socket.
@@ -44,11 +46,15 @@ pub(super) fn account(subject: &Subject, gathered: &Gathered) -> TracedConnectio
     let mut connection = TracedConnection {
         name: subject.name.clone(),
         driver: subject.driver.name().to_owned(),
-        close: subject.close.to_string(),
+        close: subject.close_after(gathered.attempted.map(|attempted| attempted.outcome)).to_string(),
+        close_failed: subject.close.to_string(),
+        close_logged_in: subject.close_logged_in.to_string(),
         faults: subject.faults.iter().map(ToString::to_string).collect(),
         tls: subject.encryption.name().to_owned(),
         sandbox: gathered.sandbox.to_owned(),
         tcp_fin_timeout_s: gathered.tcp_fin_timeout.as_secs(),
+        tcp_tw_reuse: gathered.tcp_tw_reuse,
+        nofile: subject.nofile,
         began_at: first.map(|captured| {
             humantime::format_rfc3339_nanos(UNIX_EPOCH + Duration::from_nanos(captured.wall_ns)).to_string()
         }),
@@ -224,23 +230,20 @@ fn remarks(subject: &Subject, gathered: &Gathered, connection: &TracedConnection
         let outcome = attempted.outcome.name().replace('_', " ");
         remark(attempted.at, RemarkKind::Client, Side::Client, format!("the attempt has ended: {outcome}{number}"));
     }
+    let outcome = gathered.attempted.map(|attempted| attempted.outcome);
+    let close = subject.close_after(outcome);
+    let strategy =
+        if outcome == Some(Outcome::LoggedIn) { format!("{close} (a good login)") } else { close.to_string() };
     if let Some((at, for_ever)) = gathered.kept {
-        let close = if gathered.attempted.is_some_and(|it| it.outcome == crate::record::Outcome::LoggedIn) {
-            subject.close_logged_in
-        } else {
-            subject.close
+        let what = match (close, for_ever) {
+            (Close::Half, _) => "it has shut its direction down and keeps the descriptor",
+            (_, true) => "it keeps the socket, and does not close it",
+            (_, false) => "it keeps the socket for now",
         };
-        let text = match (close, for_ever) {
-            (crate::client::Close::Half, _) => {
-                "half: it has shut its direction down and keeps the descriptor".to_owned()
-            }
-            (close, true) => format!("{close}: it keeps the socket, and does not close it"),
-            (close, false) => format!("{close}: it keeps the socket for now"),
-        };
-        remark(at, RemarkKind::Client, Side::Client, text);
+        remark(at, RemarkKind::Client, Side::Client, format!("{strategy}: {what}"));
     }
     if let Some(at) = gathered.closed {
-        remark(at, RemarkKind::Client, Side::Client, format!("{}: it has closed the socket", subject.close));
+        remark(at, RemarkKind::Client, Side::Client, format!("{strategy}: it has closed the socket"));
     }
     for (side, end) in [(Side::Client, connection.client_end), (Side::Server, connection.server_end)] {
         let gone = gathered.looked.changes.iter().rfind(|seen| seen.side == side && seen.state.is_none());

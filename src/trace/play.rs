@@ -61,6 +61,7 @@ async fn one(
         level: subject.sandbox,
         ports: subject.ports,
         tcp_fin_timeout: subject.tcp_fin_timeout,
+        tcp_tw_reuse: subject.tcp_tw_reuse,
         seed: options.seed,
         ..Plan::default()
     })?;
@@ -75,6 +76,7 @@ async fn one(
         server,
         sandbox: sandbox.level().name(),
         tcp_fin_timeout: sandbox.server().settings().tcp_fin_timeout,
+        tcp_tw_reuse: sandbox.client().settings().tcp_tw_reuse,
         frames: Vec::new(),
         attempted: None,
         closed: None,
@@ -136,7 +138,7 @@ async fn start(crew: &mut Crew, subject: &Subject, options: &Options, sandbox: &
         encryption: subject.encryption,
         authority: (subject.encryption != client::Encryption::Off).then_some(certificate),
     };
-    crew.start(Who::Client, client, Role::Client { config: Box::new(config) }, &[])?;
+    crew.start(Who::Client, client, Role::Client { config: Box::new(config), nofile: subject.nofile }, &[])?;
     ready(crew, Who::Client).await?;
     Ok(server.into())
 }

@@ -29,7 +29,11 @@ pub(super) enum Role {
     /// Who captures frames and looks at the socket tables; it is handed the server's network namespace, if it has one.
     Lookout { server: SocketAddrV4, server_namespace: bool },
     /// Who makes the attempt.
-    Client { config: Box<client::Config> },
+    Client {
+        config: Box<client::Config>,
+        /// The descriptors that it may have; none for all that the machine gives.
+        nofile: Option<u32>,
+    },
 }
 
 /// What the conductor says.

@@ -1,8 +1,12 @@
 //! `closewait trace`: one connection frame by frame, held against the kernel's own socket tables.
 
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
-use crate::harness::{Done, closewait, skipped};
+use crate::harness::{Done, closewait, program, skipped};
+use crate::kill::{descendants, kill, wait_until};
 
 /// A trace of one connection or two, as its document; where this machine gives no two hosts the test is skipped by name.
 #[track_caller]
@@ -169,6 +173,49 @@ fn a_scenario_s_arm_is_traced_and_two_are_compared() {
     assert_eq!(name(&it, 0), "orderly");
     let Some(it) = traced(test, &[&["--compare", "leaky,abortive"][..], &wait].concat()) else { return };
     assert_eq!((name(&it, 0), name(&it, 1)), (json!("leaky"), json!("abortive")));
+}
+
+#[test]
+fn a_good_login_s_close_is_the_arm_s_own_for_good_logins() {
+    // What broke: the table showed the client's RST, and called the client orderly.
+    let test = "a_good_login_s_close_is_the_arm_s_own_for_good_logins";
+    let Some(it) = traced(test, &["time-wait-churn", "--arm", "abortive", "--wait", "50ms"]) else { return };
+    let connection = &it["connections"][0];
+    assert_eq!((count(&it, "client", "RST"), &connection["outcome"]), (1, &json!("logged_in")), "{it:#}");
+    let closes = ["close", "close_failed", "close_logged_in"].map(|key| connection[key].as_str().unwrap());
+    assert_eq!(closes, ["abortive", "orderly", "abortive"]);
+    let remarks = connection["remarks"].as_array().unwrap();
+    assert!(remarks.iter().any(|it| it["text"] == "abortive (a good login): it has closed the socket"), "{remarks:#?}");
+    assert_eq!(connection["tcp_tw_reuse"], 0, "the arm's own, as the kernel has it");
+    let Some(done) = run(&["--fault", "none", "--wait", "50ms", "--columns", "120"], test) else { return };
+    let text = done.stdout();
+    assert!(text.contains("close orderly after a good login (leaky after a failed one), "), "{text}");
+    assert!(text.contains("client: orderly (a good login): it has closed the socket"), "{text}");
+}
+
+#[test]
+fn the_client_of_an_arm_has_no_more_descriptors_than_the_arm_gives() {
+    let test = "the_client_of_an_arm_has_no_more_descriptors_than_the_arm_gives";
+    let mut child = Command::new(program())
+        .args(["trace", "descriptors-first", "--wait", "1m", "--quiet"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_limited = |pid: &u32| {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+        limits.lines().any(|line| line.starts_with("Max open files") && line.split_whitespace().nth(3) == Some("300"))
+    };
+    let mut ended = None;
+    wait_until("a part with 300 descriptors", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some() || descendants(child.id()).iter().any(is_limited)
+    });
+    if ended.is_some_and(|status| status.code() == Some(3)) {
+        return skipped(test, "no namespaces here, and so no right to capture");
+    }
+    assert_eq!(ended, None);
+    kill(child.id(), "-INT");
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
 }
 
 #[test]

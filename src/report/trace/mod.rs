@@ -15,7 +15,7 @@ mod tests;
 use super::terminal::style::{Paint, Style};
 use super::terminal::{text, wrapped};
 use super::{ReportError, json};
-use crate::record::{Trace, TraceEnd, TracedConnection};
+use crate::record::{Outcome, Trace, TraceEnd, TracedConnection};
 
 /// The trace as a JSON document (`closewait.trace/1`), indented, with a line's end after it.
 ///
@@ -57,7 +57,8 @@ fn single(connection: &TracedConnection, style: Style) -> Vec<String> {
 fn head(connection: &TracedConnection, width: usize, style: Style) -> Vec<String> {
     let it = connection;
     let faults = if it.faults.is_empty() { "none".to_owned() } else { it.faults.join(" + ") };
-    let facts = format!("{}, close {}, fault {faults}, TLS {}, sandbox {}", it.driver, it.close, it.tls, it.sandbox);
+    let close = strategy(it);
+    let facts = format!("{}, close {close}, fault {faults}, TLS {}, sandbox {}", it.driver, it.tls, it.sandbox);
     let name = text::printable(&it.name);
     let mut lines = wrapped(&facts, &format!("{name}  "), width);
     lines[0] = lines[0].replacen(&name, &style.paint(Paint::Strong, &name), 1);
@@ -65,6 +66,16 @@ fn head(connection: &TracedConnection, width: usize, style: Style) -> Vec<String
     let began = it.began_at.as_ref().map_or_else(String::new, |at| format!(", from {at}"));
     lines.extend(wrapped(&format!("{ends}{began}"), "", width));
     lines
+}
+
+/// The strategy that applied, and where it is not the one after a failed login, that too.
+fn strategy(it: &TracedConnection) -> String {
+    let (failed, good) = (&it.close_failed, &it.close_logged_in);
+    match it.outcome {
+        Some(Outcome::LoggedIn) => format!("{good} after a good login ({failed} after a failed one)"),
+        None => format!("{failed} after a failed login, {good} after a good one"),
+        Some(_) => failed.clone(),
+    }
 }
 
 /// How it ends, and whether the kernel agrees.

@@ -36,6 +36,16 @@ fn no_line_is_wider_than_it_may_be() {
 }
 
 #[test]
+fn the_strategy_of_a_good_login_is_named_as_such() {
+    let mut trace = fixture::leak();
+    let connection = &mut trace.connections[0];
+    (connection.outcome, connection.close) = (Some(Outcome::LoggedIn), "orderly".to_owned());
+    assert!(at(&trace, 160).contains("close orderly after a good login (leaky after a failed one), "));
+    trace.connections[0].outcome = None;
+    assert!(at(&trace, 160).contains("close leaky after a failed login, orderly after a good one, "));
+}
+
+#[test]
 fn a_kernel_that_disagrees_is_told() {
     let mut trace = fixture::leak();
     trace.connections[0].server_end =

@@ -72,6 +72,7 @@ fn gathered(frames: Vec<Captured>, changes: Vec<Seen>) -> Gathered {
         server,
         sandbox: "two-hosts",
         tcp_fin_timeout: Duration::from_secs(2),
+        tcp_tw_reuse: 2,
         frames,
         attempted: Some(attempted),
         closed: None,
@@ -95,6 +96,8 @@ fn subject() -> Subject {
         sandbox: None,
         ports: None,
         tcp_fin_timeout: None,
+        tcp_tw_reuse: None,
+        nofile: None,
     }
 }
 
@@ -131,6 +134,27 @@ fn what_is_missing_is_told_with_its_time() {
     let remarks: Vec<_> = it.remarks.iter().map(|remark| (remark.kind, remark.text.as_str())).collect();
     assert_eq!(remarks[..2], [(RemarkKind::ErrorLog, "one line"), (RemarkKind::ErrorLog, "another")]);
     assert_eq!(remarks[3], (RemarkKind::Client, "leaky: it keeps the socket, and does not close it"));
+}
+
+#[test]
+fn a_good_login_has_its_own_strategy_in_every_place() {
+    // What broke: `trace time-wait-churn --arm abortive` printed an RST and said that it was orderly.
+    for (outcome, close, strategy) in [
+        (Outcome::LoggedIn, "abortive", "abortive (a good login)"),
+        (Outcome::LoginRejected, "leaky", "leaky"),
+        (Outcome::TimedOut, "leaky", "leaky"),
+    ] {
+        let subject = Subject { close_logged_in: Close::Abortive, ..subject() };
+        let mut gathered = gathered(leak(), looks(KERNEL[0], KERNEL[1]));
+        gathered.attempted = gathered.attempted.map(|attempted| Attempted { outcome, ..attempted });
+        gathered.closed = Some(at(20));
+        let it = account(&subject, &gathered);
+        assert_eq!((it.close.as_str(), it.close_failed.as_str()), (close, "leaky"));
+        assert_eq!(it.close_logged_in, "abortive");
+        let said = |what: &str| it.remarks.iter().any(|remark| remark.text == format!("{strategy}: {what}"));
+        assert!(said("it has closed the socket"), "{outcome:?}: {:?}", it.remarks);
+        assert!(said("it keeps the socket, and does not close it"), "{outcome:?}: {:?}", it.remarks);
+    }
 }
 
 #[test]
