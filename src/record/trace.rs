@@ -110,7 +110,7 @@ pub struct TraceFrame {
     pub what: String,
     /// What ends in it, of TDS and TLS.
     pub messages: Vec<TraceMessage>,
-    /// Whether its data had been sent before.
+    /// Whether its SYN, its FIN or its data had been sent before.
     pub retransmission: bool,
     /// The client's state before it, and after.
     pub client: StateChange,
@@ -179,7 +179,8 @@ pub struct MissingFin {
 /// How one end stands when the trace ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceEnd {
-    /// The state that the frames tell; `close` when they tell that nothing is left.
+    /// The state that the frames tell; `close` when they tell that nothing is left or nobody listened, and when a client
+    /// that nobody answered has given up, of which there is no frame.
     pub state: TcpState,
     /// The state in the kernel's socket table; none when the table has no such socket.
     pub kernel: Option<TcpState>,

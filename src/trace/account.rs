@@ -36,11 +36,10 @@ pub(super) struct Gathered {
 
 /// The record of a connection.
 pub(super) fn account(subject: &Subject, gathered: &Gathered) -> TracedConnection {
-    let frames = frames(gathered);
+    let (frames, states) = frames(gathered);
     let began = gathered.frames.first().map(|captured| captured.at);
     let zero = began.or(gathered.attempted.map(|attempted| attempted.at)).unwrap_or(gathered.ended);
-    let (client_state, server_state) =
-        frames.last().map_or(States::new().now(), |frame| (frame.client.after, frame.server.after));
+    let (client_state, server_state) = states.now();
     let first = gathered.frames.first();
     let client = first.and_then(|captured| Frame::parse(&captured.bytes)).map(|frame| frame.from);
     let mut connection = TracedConnection {
@@ -86,16 +85,27 @@ pub(super) fn seconds(zero: Monotonic, at: Monotonic) -> f64 {
 struct Direction {
     /// The number of its SYN.
     first: Option<u32>,
+    /// The number of its FIN.
+    fin: Option<u32>,
     stream: Stream,
 }
 
-fn frames(gathered: &Gathered) -> Vec<TraceFrame> {
+impl Direction {
+    /// Whether a segment without data is a SYN or a FIN that was sent before.
+    fn asks_again(&self, step: Step) -> bool {
+        step.length == 0
+            && ((step.syn && self.first == Some(step.sequence)) || (step.fin && self.fin == Some(step.sequence)))
+    }
+}
+
+/// The frames, and in which states they and the client's giving up leave the two ends.
+fn frames(gathered: &Gathered) -> (Vec<TraceFrame>, States) {
     let mut explainer = Explainer::new(gathered.told.received.clone(), gathered.told.sent.clone());
-    let mut states = States::new();
+    let mut states = States::new(listens(gathered));
     let (mut ours, mut theirs) = (Direction::default(), Direction::default());
     let zero = gathered.frames.first().map(|captured| captured.at);
     let parsed = gathered.frames.iter().filter_map(|captured| Some((captured.at, Frame::parse(&captured.bytes)?)));
-    parsed
+    let frames = parsed
         .zip(1..)
         .map(|((at, frame), number)| {
             let from = if frame.to == gathered.server { Side::Client } else { Side::Server };
@@ -104,17 +114,6 @@ fn frames(gathered: &Gathered) -> Vec<TraceFrame> {
                 Side::Server => (&mut theirs, &mut ours),
             };
             let has = |flag| frame.flags.has(flag);
-            if has(TcpFlags::SYN) {
-                own.first.get_or_insert(frame.sequence);
-                own.stream.begin(frame.sequence);
-            }
-            // Without a SYN of its own a side begins at 1, as in tshark: a refusal is all that it says.
-            let seq = frame.sequence.wrapping_sub(own.first.unwrap_or(frame.sequence.wrapping_sub(1)));
-            let ack = has(TcpFlags::ACK)
-                .then(|| frame.acknowledgement.wrapping_sub(other.first.unwrap_or(frame.acknowledgement)));
-            let Taken { bytes, again } = own.stream.take(frame.sequence, frame.payload);
-            let messages = if bytes.is_empty() { Vec::new() } else { explainer.data(from, &bytes) };
-            let length = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
             let step = Step {
                 syn: has(TcpFlags::SYN),
                 ack: has(TcpFlags::ACK),
@@ -122,8 +121,23 @@ fn frames(gathered: &Gathered) -> Vec<TraceFrame> {
                 rst: has(TcpFlags::RST),
                 sequence: frame.sequence,
                 acknowledgement: frame.acknowledgement,
-                length,
+                length: u32::try_from(frame.payload.len()).unwrap_or(u32::MAX),
             };
+            let asks_again = own.asks_again(step);
+            if step.fin {
+                own.fin.get_or_insert(frame.sequence.wrapping_add(step.length));
+            }
+            if step.syn {
+                own.first.get_or_insert(frame.sequence);
+                own.stream.begin(frame.sequence);
+            }
+            // Without a SYN of its own a side begins at 1, as in tshark: a refusal is all that it says.
+            let seq = frame.sequence.wrapping_sub(own.first.unwrap_or(frame.sequence.wrapping_sub(1)));
+            let ack =
+                step.ack.then(|| frame.acknowledgement.wrapping_sub(other.first.unwrap_or(frame.acknowledgement)));
+            let Taken { bytes, again } = own.stream.take(frame.sequence, frame.payload);
+            let again = again || asks_again;
+            let messages = if bytes.is_empty() { Vec::new() } else { explainer.data(from, &bytes) };
             let (client, server) = states.step(from, step);
             TraceFrame {
                 number,
@@ -134,7 +148,7 @@ fn frames(gathered: &Gathered) -> Vec<TraceFrame> {
                 flags: frame.flags.to_string(),
                 seq,
                 ack,
-                length,
+                length: step.length,
                 what: what(from, step, again, &messages, if from == Side::Client { server } else { client }),
                 messages,
                 retransmission: again,
@@ -142,7 +156,18 @@ fn frames(gathered: &Gathered) -> Vec<TraceFrame> {
                 server,
             }
         })
-        .collect()
+        .collect();
+    if gathered.attempted.is_some_and(|attempted| !attempted.is_open) {
+        states.gives_up();
+    }
+    (frames, states)
+}
+
+/// Whether somebody listens when the connection is asked for: a SYN that a reset answers was nobody's [RFC 9293, 3.10.7.1].
+fn listens(gathered: &Gathered) -> bool {
+    let mut parsed = gathered.frames.iter().filter_map(|captured| Frame::parse(&captured.bytes));
+    let answer = parsed.find(|frame| frame.from == gathered.server);
+    answer.is_none_or(|frame| !frame.flags.has(TcpFlags::RST))
 }
 
 /// What a frame is, in a line. `receiver` is how the state of whoever receives it changes.
@@ -166,7 +191,9 @@ fn what(from: Side, step: Step, again: bool, messages: &[TraceMessage], receiver
         parts.push(format!("FIN of the {}", from.name()));
     }
     if step.rst {
-        parts.push(format!("RST: the {} resets", from.name()));
+        let is_refusal = from == Side::Server && receiver.before == TcpState::SynSent;
+        let resets = || format!("RST: the {} resets", from.name());
+        parts.push(if is_refusal { "RST: nobody listens".to_owned() } else { resets() });
     }
     if parts.is_empty() {
         use TcpState::{Closing, FinWait1, LastAck};
@@ -180,7 +207,9 @@ fn what(from: Side, step: Step, again: bool, messages: &[TraceMessage], receiver
 /// How an end stands, by the frames and by the kernel.
 fn end(side: Side, state: TcpState, gathered: &Gathered) -> TraceEnd {
     let seen: Vec<_> = gathered.looked.changes.iter().filter(|seen| seen.side == side).collect();
-    let kernel = seen.last().and_then(|seen| seen.state);
+    let own = seen.last().and_then(|seen| seen.state);
+    // What was asked for and never made has no socket of its own: the listener is what there is.
+    let kernel = own.or((state == TcpState::Listen && gathered.looked.listening).then_some(state));
     let agrees = match (state, kernel) {
         // A listener has no socket for a connection that was never made.
         (TcpState::Close | TcpState::Listen, None) => true,
@@ -208,8 +237,6 @@ pub(super) fn lifetime(state: TcpState, gathered: &Gathered) -> Option<Duration>
     match state {
         TcpState::FinWait2 => Some(gathered.tcp_fin_timeout),
         TcpState::TimeWait => Some(TIME_WAIT),
-        // Whoever asked has given up, and closed its socket.
-        TcpState::SynSent => gathered.closed.or(gathered.attempted.map(|it| it.at)).map(|_| Duration::ZERO),
         _ => None,
     }
 }
@@ -228,7 +255,15 @@ fn remarks(subject: &Subject, gathered: &Gathered, connection: &TracedConnection
     if let Some(attempted) = gathered.attempted {
         let number = attempted.server_error.map(|number| format!(" ({number})")).unwrap_or_default();
         let outcome = attempted.outcome.name().replace('_', " ");
-        remark(attempted.at, RemarkKind::Client, Side::Client, format!("the attempt has ended: {outcome}{number}"));
+        let last = connection.frames.last().map(|frame| frame.client.after);
+        let closes = match (last, connection.client_end.state) {
+            (Some(TcpState::SynSent), TcpState::Close) => {
+                "; it closes its socket, SYN_SENT -> CLOSE, and sends nothing"
+            }
+            _ => "",
+        };
+        let text = format!("the attempt has ended: {outcome}{number}{closes}");
+        remark(attempted.at, RemarkKind::Client, Side::Client, text);
     }
     let outcome = gathered.attempted.map(|attempted| attempted.outcome);
     let close = subject.close_after(outcome);

@@ -81,6 +81,8 @@ pub(super) struct Attempted {
 pub(super) struct Looked {
     /// Each change in a socket table, in order.
     pub(super) changes: Vec<Seen>,
+    /// Whether somebody listened on the server's port, when it was looked last.
+    pub(super) listening: bool,
     /// Frames that the kernel dropped.
     pub(super) lost: u64,
     /// Frames beyond those that were kept.

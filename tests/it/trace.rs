@@ -119,7 +119,7 @@ fn every_end_of_the_server_is_one_that_the_kernel_has() {
         (&["--server-close", "hold", "--close", "orderly"], "time_wait", "close"),
         (&["--driver", "tcp"], "close_wait", "fin_wait_2"),
         (&["--fault", "connect-refuse"], "close", "close"),
-        (&["--fault", "connect-stall", "--timeout", "300ms"], "syn_sent", "listen"),
+        (&["--fault", "connect-stall", "--timeout", "300ms"], "close", "listen"),
         (&["--fault", "login-cut"], "close_wait", "fin_wait_2"),
         (&["--fault", "login-garbage"], "close_wait", "fin_wait_2"),
         (&["--fault", "none"], "time_wait", "close"),
@@ -127,6 +127,20 @@ fn every_end_of_the_server_is_one_that_the_kernel_has() {
         let Some(it) = traced(test, &[options, &["--wait", "150ms"]].concat()) else { return };
         assert_eq!(ends(&it).map(|(state, _)| state), [json!(client), json!(server)], "{options:?}: {it:#}");
     }
+}
+
+#[test]
+fn who_is_not_answered_asks_again_and_who_is_refused_asked_nobody() {
+    let test = "who_is_not_answered_asks_again_and_who_is_refused_asked_nobody";
+    let stalled = ["--fault", "connect-stall", "--timeout", "1500ms", "--wait", "50ms"];
+    let Some(it) = traced(test, &stalled) else { return };
+    let again: Vec<Value> = frames(&it).into_iter().map(|frame| frame["retransmission"].clone()).collect();
+    assert_eq!(again, [json!(false), json!(true)], "{it:#}");
+    assert_eq!(ends(&it), [(json!("close"), Value::Null), (json!("listen"), json!("listen"))], "{it:#}");
+    let Some(it) = traced(test, &["--fault", "connect-refuse", "--wait", "50ms"]) else { return };
+    let servers: Vec<Value> = frames(&it).into_iter().map(|frame| frame["server"]["before"].clone()).collect();
+    assert_eq!(servers, [json!("close"), json!("close")], "nobody listens: {it:#}");
+    assert_eq!(ends(&it), [(json!("close"), Value::Null), (json!("close"), Value::Null)], "{it:#}");
 }
 
 #[test]

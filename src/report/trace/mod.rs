@@ -81,8 +81,10 @@ fn strategy(it: &TracedConnection) -> String {
 /// How it ends, and whether the kernel agrees.
 fn foot(connection: &TracedConnection, width: usize, style: Style) -> Vec<String> {
     let (client, server) = (connection.client_end, connection.server_end);
-    let mut lines =
-        wrapped(&format!("client {}, server {}, by the frames", client.state, server.state), "at the end  ", width);
+    // A client that nobody answers closes without a frame.
+    let gave_up = connection.frames.last().is_some_and(|frame| frame.client.after != client.state);
+    let by = if gave_up { "by the frames and the client's giving up" } else { "by the frames" };
+    let mut lines = wrapped(&format!("client {}, server {}, {by}", client.state, server.state), "at the end  ", width);
     let agrees = client.agrees && server.agrees;
     let told = |end: TraceEnd| end.kernel.map_or_else(|| "no socket".to_owned(), |state| state.to_string());
     let verdict = if agrees { "agrees" } else { "DISAGREES" };

@@ -46,6 +46,16 @@ fn the_strategy_of_a_good_login_is_named_as_such() {
 }
 
 #[test]
+fn a_close_that_no_frame_tells_is_not_called_a_frame_s() {
+    let mut trace = fixture::leak();
+    let connection = &mut trace.connections[0];
+    connection.frames.truncate(1);
+    connection.client_end = TraceEnd { state: TcpState::Close, kernel: None, ..connection.client_end };
+    let text = at(&trace, 100);
+    assert!(text.contains("client CLOSE, server FIN_WAIT_2, by the frames and the client's giving up"), "{text}");
+}
+
+#[test]
 fn a_kernel_that_disagrees_is_told() {
     let mut trace = fixture::leak();
     trace.connections[0].server_end =

@@ -189,6 +189,61 @@ fn what_time_ends_agrees_once_that_time_has_passed() {
 }
 
 #[test]
+fn who_is_never_answered_asks_again_and_closes_without_a_frame() {
+    // What broke: SYN_SENT by the frames, no socket in the kernel, and "agrees".
+    let asked = || [10, 1010, 3010].map(|millis| frame(millis, true, SYN, 0, 0, b"")).to_vec();
+    let ended = |is_open, looks| {
+        let mut gathered = gathered(asked(), looks);
+        gathered.looked.listening = true;
+        gathered.kept = None;
+        let attempted = Attempted { at: at(4_000), outcome: Outcome::TimedOut, server_error: None, is_open };
+        gathered.attempted = Some(attempted);
+        account(&subject(), &gathered)
+    };
+    let it = ended(false, vec![seen(20, Side::Client, Some(TcpState::SynSent)), seen(4_001, Side::Client, None)]);
+    let again: Vec<bool> = it.frames.iter().map(|frame| frame.retransmission).collect();
+    assert_eq!(again, [false, true, true]);
+    assert_eq!((it.frames[0].what.as_str(), it.frames[1].what.as_str()), ("SYN", "SYN; sent again"));
+    let ends = |it: &TracedConnection| [it.client_end, it.server_end].map(|end| (end.state, end.kernel, end.agrees));
+    let listen = (TcpState::Listen, Some(TcpState::Listen), true);
+    assert_eq!(ends(&it), [(TcpState::Close, None, true), listen]);
+    let told =
+        it.remarks.iter().any(|remark| remark.text.contains("timed out; it closes its socket, SYN_SENT -> CLOSE"));
+    assert!(told && it.remarks.iter().all(|remark| remark.kind != RemarkKind::Kernel), "{:?}", it.remarks);
+
+    let it = ended(false, vec![seen(20, Side::Client, Some(TcpState::SynSent))]);
+    assert!(!it.client_end.agrees, "it was left open");
+    let mut gathered = gathered(asked(), vec![seen(20, Side::Client, Some(TcpState::SynSent))]);
+    (gathered.attempted, gathered.kept) = (None, None);
+    let it = account(&subject(), &gathered);
+    assert_eq!((it.client_end.state, it.client_end.agrees), (TcpState::SynSent, true), "still asking");
+}
+
+#[test]
+fn where_nobody_listens_no_frame_says_that_somebody_does() {
+    let refused = vec![frame(10, true, SYN, 0, 0, b""), frame(11, false, 0x14, 0, 1, b"")];
+    let mut gathered = gathered(refused, Vec::new());
+    gathered.kept = None;
+    gathered.attempted = Some(Attempted { at: at(12), outcome: Outcome::Refused, server_error: None, is_open: false });
+    let it = account(&subject(), &gathered);
+    let servers: Vec<_> = it.frames.iter().map(|frame| frame.server.to_string()).collect();
+    assert_eq!(servers, ["CLOSE", "CLOSE"]);
+    assert_eq!(it.frames[1].what, "RST: nobody listens");
+    assert!(it.client_end.agrees && it.server_end.agrees);
+}
+
+#[test]
+fn a_fin_alone_that_is_sent_again_is_told_as_such() {
+    let mut frames = leak();
+    frames[3] = frame(13, false, FIN_ACK, 1, 1, b"");
+    frames[4] = frame(14, true, ACK, 1, 2, b"");
+    frames.insert(4, frame(13, false, FIN_ACK, 1, 1, b""));
+    let it = account(&subject(), &gathered(frames, looks(KERNEL[0], KERNEL[1])));
+    let again: Vec<bool> = it.frames.iter().map(|frame| frame.retransmission).collect();
+    assert_eq!(again, [false, false, false, false, true, false]);
+}
+
+#[test]
 fn without_a_frame_there_is_an_account() {
     let it = account(&subject(), &gathered(Vec::new(), Vec::new()));
     assert_eq!((it.client, it.began_at, it.frames.len(), it.missing), (None, None, 0, None));

@@ -10,7 +10,7 @@ use super::super::role::{Looked, Order, Seen, Word};
 use super::text;
 use crate::capture::{Captured, Frame, FrameTap, TcpFlags};
 use crate::host::{BlockingChannel, Inside, Polled};
-use crate::record::Side;
+use crate::record::{Side, TcpState};
 use crate::sample::{Error, Filter, Socket, Source, SourceKind};
 use crate::units::Monotonic;
 
@@ -137,14 +137,17 @@ impl Lookout {
     /// One look at both tables; what is not as it was seen last is noted.
     fn look(&mut self) -> Result<(), Error> {
         let Some(client) = self.client else { return Ok(()) };
+        self.looked.listening = false;
         for (side, table) in &mut self.tables {
             let mut found: Option<Socket> = None;
+            let mut listening = false;
             let filter = Filter::new(*side, self.server);
             let read = table.sockets(&filter, &mut |socket| {
                 let other = if *side == Side::Client { socket.local } else { socket.remote };
                 if other == client {
                     found = Some(socket);
                 }
+                listening |= *side == Side::Server && socket.state == TcpState::Listen;
             });
             match read {
                 Ok(()) => {}
@@ -152,6 +155,7 @@ impl Lookout {
                 Err(Error::Torn) => continue,
                 Err(error) => return Err(error),
             }
+            self.looked.listening |= listening;
             let state = found.map(|socket| socket.state);
             let orphan = found.is_some_and(|socket| socket.inode == 0);
             let changes = &mut self.looked.changes;
