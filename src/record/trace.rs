@@ -23,7 +23,8 @@ pub struct Trace {
     pub notices: Vec<String>,
     /// The connections, in the order asked for; each had hosts of its own.
     pub connections: Vec<TracedConnection>,
-    /// Whether the kernel's socket tables had, at the end of each, the states that its frames tell.
+    /// Whether the kernel's socket tables had, at the end of each, the states that its frames tell, as far as the two
+    /// could be compared.
     pub agrees: bool,
 }
 
@@ -67,6 +68,8 @@ pub struct TracedConnection {
     pub outcome: Option<Outcome>,
     /// The number of the error that refused the login.
     pub server_error: Option<u32>,
+    /// Whether a signal broke it off before the client had done with its socket what it does.
+    pub broken_off: bool,
     /// How long was looked, from the first frame on, in seconds.
     pub looked_s: f64,
     /// The frames, in the order in which the client's host saw them.
@@ -184,8 +187,9 @@ pub struct TraceEnd {
     pub state: TcpState,
     /// The state in the kernel's socket table; none when the table has no such socket.
     pub kernel: Option<TcpState>,
-    /// Whether the two are the same, or the difference is one that time explains.
-    pub agrees: bool,
+    /// Whether the two are the same, or the difference is one that time explains; none where a difference tells nothing:
+    /// frames still came when it was looked, or not all of them were kept.
+    pub agrees: Option<bool>,
 }
 
 /// `ESTABLISHED`, or `ESTABLISHED -> CLOSE_WAIT` where it changes.

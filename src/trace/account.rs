@@ -28,6 +28,8 @@ pub(super) struct Gathered {
     pub(super) closed: Option<Monotonic>,
     /// When it was known that the client keeps its descriptor, and whether for ever.
     pub(super) kept: Option<(Monotonic, bool)>,
+    /// Whether a signal ended the looking before the client had done with its socket what it does.
+    pub(super) broken_off: bool,
     pub(super) looked: Looked,
     pub(super) told: Told,
     /// When the looking ended.
@@ -61,6 +63,7 @@ pub(super) fn account(subject: &Subject, gathered: &Gathered) -> TracedConnectio
         server: gathered.server,
         outcome: gathered.attempted.map(|attempted| attempted.outcome),
         server_error: gathered.attempted.and_then(|attempted| attempted.server_error),
+        broken_off: gathered.broken_off,
         looked_s: seconds(zero, gathered.ended),
         frames,
         remarks: Vec::new(),
@@ -224,7 +227,10 @@ fn end(side: Side, state: TcpState, gathered: &Gathered) -> TraceEnd {
             }
         }
     };
-    TraceEnd { state, kernel, agrees }
+    // Beside frames that still come, or that are not known, a difference tells nothing of the kernel.
+    let looked = &gathered.looked;
+    let is_sound = looked.still && looked.lost == 0 && looked.omitted == 0;
+    TraceEnd { state, kernel, agrees: (agrees || is_sound).then_some(agrees) }
 }
 
 /// How much sooner than the kernel's timer a state may seem to end: it was seen a look after it had begun.
@@ -247,7 +253,9 @@ fn remarks(subject: &Subject, gathered: &Gathered, connection: &TracedConnection
         remarks.push(TraceRemark { at_s: seconds(zero, at), kind, side, text });
     };
     let journal = gathered.told.journals.iter().find(|journal| Some(journal.client) == connection.client);
-    for entry in journal.iter().flat_map(|journal| &journal.log) {
+    // What the server says later is of frames that nobody looked at.
+    let entries = journal.iter().flat_map(|journal| &journal.log).filter(|entry| entry.at <= gathered.ended);
+    for entry in entries {
         for line in entry.text.lines() {
             remark(entry.at, RemarkKind::ErrorLog, Side::Server, line.to_owned());
         }

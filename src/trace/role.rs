@@ -83,6 +83,8 @@ pub(super) struct Looked {
     pub(super) changes: Vec<Seen>,
     /// Whether somebody listened on the server's port, when it was looked last.
     pub(super) listening: bool,
+    /// Whether no frame came, and nothing changed, for some time around the last look.
+    pub(super) still: bool,
     /// Frames that the kernel dropped.
     pub(super) lost: u64,
     /// Frames beyond those that were kept.

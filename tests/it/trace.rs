@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -265,6 +266,66 @@ fn a_capture_has_a_comment_on_each_frame_and_the_secrets_before_the_first() {
         let what = frame["what"].as_str().unwrap().to_owned();
         assert!(at(&format!("{what} | client ")).is_some(), "no comment {what:?}");
     }
+}
+
+/// A trace that a signal ends as soon as its parts are there and `after` has passed; its document, if it says anything.
+fn stopped(arguments: &[&str], after: Duration) -> Option<Value> {
+    let mut child = Command::new(program())
+        .args(["trace", "--quiet", "--json", "-"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() && descendants(child.id()).len() < 3 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(after);
+    if child.try_wait().unwrap().is_none() {
+        kill(child.id(), "-INT");
+    }
+    let output = child.wait_with_output().unwrap();
+    if output.status.code() == Some(3) {
+        return None;
+    }
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    let it: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(it["complete"], false);
+    Some(it)
+}
+
+#[test]
+fn a_trace_that_is_broken_off_accuses_no_kernel() {
+    // What broke: the last look was taken beside frames that were on their way.
+    let test = "a_trace_that_is_broken_off_accuses_no_kernel";
+    let mut begun = 0;
+    for nth in 0..24 {
+        let after = Duration::from_micros(nth * 500);
+        let Some(it) = stopped(&["--close", "orderly", "--wait", "5s"], after) else {
+            return skipped(test, "no namespaces here, and so no right to capture");
+        };
+        assert_eq!(it["agrees"], true, "{after:?}: {it:#}");
+        for connection in it["connections"].as_array().unwrap() {
+            begun += 1;
+            let ends = ["client_end", "server_end"].map(|end| connection[end]["agrees"].clone());
+            assert!(!ends.contains(&json!(false)), "{after:?}: {it:#}");
+            assert!(connection["broken_off"] == false || connection["missing"].is_null(), "{it:#}");
+        }
+    }
+    assert!(begun > 0, "not one connection was begun");
+}
+
+#[test]
+fn a_login_that_is_broken_off_says_so_and_misses_no_fin() {
+    let test = "a_login_that_is_broken_off_says_so_and_misses_no_fin";
+    let Some(it) = stopped(&["--fault", "login-stall"], Duration::from_millis(700)) else {
+        return skipped(test, "no namespaces here, and so no right to capture");
+    };
+    let connection = &it["connections"][0];
+    assert_eq!((&connection["broken_off"], &connection["outcome"]), (&json!(true), &Value::Null), "{it:#}");
+    assert!(connection["missing"].is_null(), "{it:#}");
+    let open = || (json!("established"), json!("established"));
+    assert_eq!((ends(&it), &it["agrees"]), ([open(), open()], &json!(true)), "{it:#}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn orderly() -> TracedConnection {
 
 fn connection(name: &str, frames: Frames) -> TracedConnection {
     let Frames(frames, (client, server)) = frames;
-    let end = |state| TraceEnd { state, kernel: Some(state).filter(|state| *state != Close), agrees: true };
+    let end = |state| TraceEnd { state, kernel: Some(state).filter(|state| *state != Close), agrees: Some(true) };
     let log = |text: &str| TraceRemark {
         at_s: 0.000_7,
         kind: RemarkKind::ErrorLog,
@@ -141,6 +141,7 @@ fn connection(name: &str, frames: Frames) -> TracedConnection {
         server: ([198, 18, 0, 2], 1433).into(),
         outcome: Some(Outcome::LoginRejected),
         server_error: Some(18456),
+        broken_off: false,
         looked_s: 1.001,
         frames,
         remarks: vec![

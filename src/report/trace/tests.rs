@@ -59,9 +59,30 @@ fn a_close_that_no_frame_tells_is_not_called_a_frame_s() {
 fn a_kernel_that_disagrees_is_told() {
     let mut trace = fixture::leak();
     trace.connections[0].server_end =
-        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: false };
+        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: Some(false) };
     let text = at(&trace, 80);
     assert!(text.contains("DISAGREES: client CLOSE_WAIT, server FIN_WAIT_1"), "{text}");
+}
+
+#[test]
+fn a_kernel_that_could_not_be_compared_is_not_accused() {
+    let mut trace = fixture::leak();
+    trace.connections[0].server_end =
+        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: None };
+    let text = at(&trace, 100);
+    assert!(text.contains("not compared (frames still came"), "{text}");
+    assert!(!text.contains("agrees") && !text.contains("DISAGREES"), "{text}");
+}
+
+#[test]
+fn a_trace_that_was_broken_off_says_so() {
+    let mut trace = fixture::leak();
+    (trace.complete, trace.connections[0].broken_off) = (false, true);
+    let text = at(&trace, 100);
+    assert!(text.contains("broken off  by a signal, before the client had done with its socket"), "{text}");
+    assert!(text.contains("stopped by a signal: what was traced until then stands above"), "{text}");
+    trace.connections.clear();
+    assert_eq!(at(&trace, 100), "stopped by a signal before a connection was begun\n");
 }
 
 #[test]
