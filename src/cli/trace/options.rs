@@ -21,7 +21,9 @@ Examples:
   closewait trace --close orderly              the same, and a client that does
   closewait trace --compare leaky,orderly      both, side by side where the terminal is 150 columns wide
   closewait trace --fault login-cut --close drain --pcapng cut.pcapng
-  closewait trace --tls strict --pcapng tls.pcapng && wireshark tls.pcapng
+  closewait trace --tls on --pcapng tls.pcapng && tshark -r tls.pcapng -d tls.port==1433,data -x
+  closewait trace --tls strict --pcapng strict.pcapng &&
+    tshark -r strict.pcapng -d tcp.port==1433,tls -d tls.port==1433,data -x
   closewait trace --fin-timeout 2s --wait 3s   the server's FIN_WAIT_2 goes, the client's CLOSE_WAIT stays
   closewait trace rst-hides-it                 the first arm of a scenario; --arm NAME takes another
 
