@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::process::{Signal, set_parent_process_death_signal, setsid};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::de::DeserializeOwned;
 
 use super::frame::decode;
@@ -26,9 +26,7 @@ pub struct Inside {
 
 /// Whether this process is a part, by its arguments; call it first, before anything reads standard input.
 ///
-/// A part leaves the conductor's session, so that a Ctrl-C in the terminal, or a signal that `timeout` sends to the
-/// whole group, reaches the conductor only, which then decides when the part ends. (Neither does Ctrl-Z stop it: it runs
-/// on until the channel is full.) Its soft limit of descriptors is raised to the hard one.
+/// A part's soft limit of descriptors is raised to the hard one.
 #[must_use]
 pub fn inside() -> Option<Result<Inside, Error>> {
     let mut arguments = env::args_os().skip(1);
@@ -44,8 +42,6 @@ impl Inside {
         // The conductor set this before the exec; a program file with capabilities of its own has lost it there. A
         // conductor that died meanwhile shows as the end of the channel.
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| Error::NoConductor(errno.into()))?;
-        // Refused only to the leader of a process group, who is in no need of it.
-        let _: Result<_, rustix::io::Errno> = setsid();
         raise_descriptor_limit();
         let stream = take_stdin().map_err(Error::NoConductor)?;
         let (role, descriptors) = handover::take(&stream)?;

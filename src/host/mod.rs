@@ -26,7 +26,7 @@ pub use error::Error;
 pub use frame::MAX_FRAME;
 pub use handover::MAX_DESCRIPTORS;
 pub use inside::{Inside, inside};
-pub use limits::{cpu_time, raise_descriptor_limit};
+pub use limits::{cpu_time, limit_descriptors, raise_descriptor_limit};
 pub use part::Part;
 pub use play::{ended, in_runtime, part_in_runtime};
 pub use process::{End, Process};

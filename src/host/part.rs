@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use rustix::process::setsid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -54,6 +55,7 @@ impl Part {
         let failed = |source| Error::Start { name: name.to_owned(), source };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::from(io::stderr()));
+        leave_the_session(&mut command);
         host.enter(&mut command);
         // The command is dropped there, and with it our copy of the part's end, which would hide the part's death.
         let process = Process::start(name, command).map_err(failed)?;
@@ -111,6 +113,16 @@ impl Part {
 }
 
 /// Parts that really run: this test binary once more, with [`tests::acts_as_a_part`] as its only test.
+/// Makes `command` leave the conductor's session before it is anything else, so that a Ctrl-C in the terminal, or a signal
+/// that `timeout` sends to the whole group, reaches the conductor only, which then decides when the part ends. (Neither
+/// does Ctrl-Z stop it: it runs on until the channel is full.) Behind the exec it would be too late: what a program needs
+/// to start is time enough for a signal.
+#[expect(unsafe_code, reason = "setsid belongs between fork and exec")]
+fn leave_the_session(command: &mut Command) {
+    // SAFETY: the closure makes one system call; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
+}
+
 #[cfg(test)]
 mod tests {
     use std::env;

@@ -23,7 +23,8 @@ pub struct Trace {
     pub notices: Vec<String>,
     /// The connections, in the order asked for; each had hosts of its own.
     pub connections: Vec<TracedConnection>,
-    /// Whether the kernel's socket tables had, at the end of each, the states that its frames tell.
+    /// Whether the kernel's socket tables had, at the end of each, the states that its frames tell, as far as the two
+    /// could be compared.
     pub agrees: bool,
 }
 
@@ -39,8 +40,12 @@ pub struct TracedConnection {
     pub name: String,
     /// What spoke to the server.
     pub driver: String,
-    /// What the client did with the connection after a failed login.
+    /// The close strategy that applied: that of a good login where it was one, else that of a failed one.
     pub close: String,
+    /// The strategy after a failed login, as it was asked for.
+    pub close_failed: String,
+    /// The strategy after a good login, as it was asked for.
+    pub close_logged_in: String,
     /// What went wrong at the server, as it was asked for.
     pub faults: Vec<String>,
     /// What was encrypted: `off`, `login`, `on` or `strict`.
@@ -49,6 +54,10 @@ pub struct TracedConnection {
     pub sandbox: String,
     /// How long an orphaned FIN_WAIT_2 lasts on both hosts, in seconds.
     pub tcp_fin_timeout_s: u64,
+    /// `tcp_tw_reuse` on the client's host.
+    pub tcp_tw_reuse: u8,
+    /// The descriptors that the client's process might have; none for all that the machine gives.
+    pub nofile: Option<u32>,
     /// When the first frame was captured, RFC 3339 in UTC; none when there was no frame.
     pub began_at: Option<String>,
     /// The client's address and port; none when there was no frame.
@@ -59,6 +68,8 @@ pub struct TracedConnection {
     pub outcome: Option<Outcome>,
     /// The number of the error that refused the login.
     pub server_error: Option<u32>,
+    /// Whether a signal broke it off before the client had done with its socket what it does.
+    pub broken_off: bool,
     /// How long was looked, from the first frame on, in seconds.
     pub looked_s: f64,
     /// The frames, in the order in which the client's host saw them.
@@ -102,7 +113,7 @@ pub struct TraceFrame {
     pub what: String,
     /// What ends in it, of TDS and TLS.
     pub messages: Vec<TraceMessage>,
-    /// Whether its data had been sent before.
+    /// Whether its SYN, its FIN or its data had been sent before.
     pub retransmission: bool,
     /// The client's state before it, and after.
     pub client: StateChange,
@@ -171,12 +182,14 @@ pub struct MissingFin {
 /// How one end stands when the trace ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceEnd {
-    /// The state that the frames tell; `close` when they tell that nothing is left.
+    /// The state that the frames tell; `close` when they tell that nothing is left or nobody listened, and when a client
+    /// that nobody answered has given up, of which there is no frame.
     pub state: TcpState,
     /// The state in the kernel's socket table; none when the table has no such socket.
     pub kernel: Option<TcpState>,
-    /// Whether the two are the same, or the difference is one that time explains.
-    pub agrees: bool,
+    /// Whether the two are the same, or the difference is one that time explains; none where a difference tells nothing:
+    /// frames still came when it was looked, or not all of them were kept.
+    pub agrees: Option<bool>,
 }
 
 /// `ESTABLISHED`, or `ESTABLISHED -> CLOSE_WAIT` where it changes.

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc};
 
 use super::ledger::keep;
@@ -75,7 +74,7 @@ async fn bind(listen: SocketAddr, avoid: Option<PortRange>, config: &server::Con
 
 async fn load(inside: Inside, role: LoadRole) -> Result<(), String> {
     if let Some(limit) = role.nofile {
-        limit_descriptors(limit.into()).map_err(|error| format!("limit its descriptors to {limit}: {error}"))?;
+        host::limit_descriptors(limit).map_err(|error| format!("limit its descriptors to {limit}: {error}"))?;
     }
     let (mut sender, mut receiver) = inside.channel().map_err(text)?;
     sender.send(&Word::Ready(None)).await.map_err(text)?;
@@ -145,12 +144,6 @@ impl From<Report> for Word {
             Report::Exhausted(after) => Self::Exhausted(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)),
         }
     }
-}
-
-/// Lowers the soft limit, which the start of every part had raised.
-fn limit_descriptors(limit: u64) -> rustix::io::Result<()> {
-    let limits = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(limit), ..limits })
 }
 
 async fn fail(sender: &mut Sender, error: String) -> Result<(), String> {

@@ -6,13 +6,17 @@ use crate::record::{MissingFin, Side, TcpState, TraceFrame, TracedConnection};
 use crate::server::CloseMode;
 use crate::units::Monotonic;
 
-/// The FIN that is missing at the end of a connection; none when each side that should have closed has.
+/// The FIN that is missing at the end of a connection; none when each side that should have closed has, or
+/// would have had more time.
 pub(super) fn missing(
     subject: &Subject,
     gathered: &Gathered,
     connection: &TracedConnection,
     zero: Monotonic,
 ) -> Option<MissingFin> {
+    if gathered.broken_off {
+        return None;
+    }
     let (client, server) = (connection.client_end.state, connection.server_end.state);
     let port = connection.client.map_or(0, |client| client.port());
     let attempted = gathered.attempted.map(|attempted| seconds(zero, attempted.at));

@@ -2,6 +2,7 @@
 
 use crate::client::{Close, Driver, Encryption};
 use crate::fault::FaultSpec;
+use crate::record::Outcome;
 use crate::run::Diagnostics;
 use crate::sandbox::Level;
 use crate::server::CloseMode;
@@ -45,4 +46,15 @@ pub struct Subject {
     pub ports: Option<PortRange>,
     /// How long an orphaned FIN_WAIT_2 lasts on both hosts; none for Linux's 60 s.
     pub tcp_fin_timeout: Option<Span>,
+    /// `tcp_tw_reuse` on both hosts; none for Linux's 2.
+    pub tcp_tw_reuse: Option<u8>,
+    /// The descriptors that the client's process may have; none for all that the machine gives.
+    pub nofile: Option<u32>,
+}
+
+impl Subject {
+    /// What the client does after an attempt that ended so; before its end, what it does after a failed login.
+    pub(super) fn close_after(&self, outcome: Option<Outcome>) -> Close {
+        if outcome == Some(Outcome::LoggedIn) { self.close_logged_in } else { self.close }
+    }
 }

@@ -17,6 +17,10 @@ use crate::units::{HostPort, Monotonic, Span};
 /// How long frames that never cease are looked at beyond the wait.
 const NEVER_CEASING: Duration = Duration::from_secs(5);
 
+/// How long a kernel that seems to differ is looked at, and the time between two of these looks.
+const LATE_RECEIVER: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_millis(50);
+
 /// Journals that are kept: of the connection, and of what a fault's own connections may leave.
 const JOURNALS: usize = 16;
 
@@ -42,8 +46,8 @@ pub async fn play(options: &Options, stop: &Stop) -> Result<(Trace, Vec<Recordin
         if stop.asked() {
             break;
         }
-        let (connection, recording) = one(subject, options, stop, &mut trace.notices).await?;
-        trace.agrees &= connection.client_end.agrees && connection.server_end.agrees;
+        let Some((connection, recording)) = one(subject, options, stop, &mut trace.notices).await? else { break };
+        trace.agrees &= [connection.client_end, connection.server_end].iter().all(|end| end.agrees != Some(false));
         trace.connections.push(connection);
         recordings.push(recording);
     }
@@ -51,16 +55,18 @@ pub async fn play(options: &Options, stop: &Stop) -> Result<(Trace, Vec<Recordin
     Ok((trace, recordings))
 }
 
+/// One connection; none when `stop` was asked for before it began.
 async fn one(
     subject: &Subject,
     options: &Options,
     stop: &Stop,
     notices: &mut Vec<String>,
-) -> Result<(TracedConnection, Recording), Error> {
+) -> Result<Option<(TracedConnection, Recording)>, Error> {
     let sandbox = Sandbox::build(&Plan {
         level: subject.sandbox,
         ports: subject.ports,
         tcp_fin_timeout: subject.tcp_fin_timeout,
+        tcp_tw_reuse: subject.tcp_tw_reuse,
         seed: options.seed,
         ..Plan::default()
     })?;
@@ -75,28 +81,49 @@ async fn one(
         server,
         sandbox: sandbox.level().name(),
         tcp_fin_timeout: sandbox.server().settings().tcp_fin_timeout,
+        tcp_tw_reuse: sandbox.client().settings().tcp_tw_reuse,
         frames: Vec::new(),
         attempted: None,
         closed: None,
         kept: None,
+        broken_off: false,
         looked: Looked::default(),
         told: Told::default(),
         ended: Monotonic::now(),
     };
+    if stop.asked() {
+        return Ok(None);
+    }
     crew.tell(Who::Client, Order::Begin).await;
     watch(&mut crew, &mut gathered, options.wait, stop).await?;
     // The lookout first: what the server says takes time, in which frames could come that nobody would look behind.
-    crew.tell(Who::Lookout, Order::Tell).await;
-    let looked = |word| if let Word::Looked(looked) = word { Ok(*looked) } else { Err(word) };
-    gathered.looked = crew.await_word(Who::Lookout, looked, &mut |word| gather(word, &mut gathered)).await?;
-    gathered.ended = Monotonic::now();
+    look(&mut crew, subject, &mut gathered).await?;
+    gathered.broken_off = stop.asked() && !is_settled(&gathered);
     crew.tell(Who::Server, Order::Tell).await;
     let told = |word| if let Word::Told(told) = word { Ok(*told) } else { Err(word) };
     // Frames that come now were not looked behind.
     gathered.told = crew.await_word(Who::Server, told, &mut |_| ()).await?;
     let connection = account(subject, &gathered);
     let Gathered { frames, looked, told, .. } = gathered;
-    Ok((connection, Recording { frames, secrets: told.secrets, interface: looked.interface }))
+    Ok(Some((connection, Recording { frames, secrets: told.secrets, interface: looked.interface })))
+}
+
+/// The last look, once more while the kernel seems to differ: where processors are busy, a frame is captured some time
+/// before its receiver has it.
+async fn look(crew: &mut Crew, subject: &Subject, gathered: &mut Gathered) -> Result<(), Error> {
+    let until = Monotonic::now().after(LATE_RECEIVER);
+    loop {
+        crew.tell(Who::Lookout, Order::Tell).await;
+        let looked = |word| if let Word::Looked(looked) = word { Ok(*looked) } else { Err(word) };
+        gathered.looked = crew.await_word(Who::Lookout, looked, &mut |word| gather(word, gathered)).await?;
+        gathered.ended = Monotonic::now();
+        let connection = account(subject, gathered);
+        let agree = [connection.client_end, connection.server_end].iter().all(|end| end.agrees == Some(true));
+        if agree || Monotonic::now() >= until {
+            return Ok(());
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
 }
 
 /// Starts the three parts; where the server listens.
@@ -136,7 +163,7 @@ async fn start(crew: &mut Crew, subject: &Subject, options: &Options, sandbox: &
         encryption: subject.encryption,
         authority: (subject.encryption != client::Encryption::Off).then_some(certificate),
     };
-    crew.start(Who::Client, client, Role::Client { config: Box::new(config) }, &[])?;
+    crew.start(Who::Client, client, Role::Client { config: Box::new(config), nofile: subject.nofile }, &[])?;
     ready(crew, Who::Client).await?;
     Ok(server.into())
 }
@@ -169,15 +196,18 @@ async fn watch(crew: &mut Crew, gathered: &mut Gathered, wait: Span, stop: &Stop
             heard = crew.hear() => gather(heard?.1, gathered),
             () = over => return Ok(()),
         }
-        let has_socket = gathered.attempted.map(|attempted| attempted.is_open);
-        let is_settled = match has_socket {
-            None => false,
-            Some(false) => true,
-            Some(true) => gathered.closed.is_some() || gathered.kept.is_some_and(|(_, for_ever)| for_ever),
-        };
-        if is_settled {
+        if is_settled(gathered) {
             settled.get_or_insert_with(Monotonic::now);
         }
+    }
+}
+
+/// Whether the client has done with its socket what it does.
+fn is_settled(gathered: &Gathered) -> bool {
+    match gathered.attempted.map(|attempted| attempted.is_open) {
+        None => false,
+        Some(false) => true,
+        Some(true) => gathered.closed.is_some() || gathered.kept.is_some_and(|(_, for_ever)| for_ever),
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) enum Role {
     /// Who captures frames and looks at the socket tables; it is handed the server's network namespace, if it has one.
     Lookout { server: SocketAddrV4, server_namespace: bool },
     /// Who makes the attempt.
-    Client { config: Box<client::Config> },
+    Client {
+        config: Box<client::Config>,
+        /// The descriptors that it may have; none for all that the machine gives.
+        nofile: Option<u32>,
+    },
 }
 
 /// What the conductor says.
@@ -77,6 +81,10 @@ pub(super) struct Attempted {
 pub(super) struct Looked {
     /// Each change in a socket table, in order.
     pub(super) changes: Vec<Seen>,
+    /// Whether somebody listened on the server's port, when it was looked last.
+    pub(super) listening: bool,
+    /// Whether no frame came, and nothing changed, for some time around the last look.
+    pub(super) still: bool,
     /// Frames that the kernel dropped.
     pub(super) lost: u64,
     /// Frames beyond those that were kept.

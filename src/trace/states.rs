@@ -106,9 +106,18 @@ const fn covers(step: Step, number: u32) -> bool {
 }
 
 impl States {
-    /// Before the first frame: the client has no connection, the server listens.
-    pub(super) const fn new() -> Self {
-        Self { client: End::new(TcpState::Close), server: End::new(TcpState::Listen) }
+    /// Before the first frame: the client has no connection, the server listens or does not.
+    pub(super) const fn new(listens: bool) -> Self {
+        let server = if listens { TcpState::Listen } else { TcpState::Close };
+        Self { client: End::new(TcpState::Close), server: End::new(server) }
+    }
+
+    /// The client's attempt is over, and left no socket: one that was still asking closed without a frame [RFC 9293,
+    /// 3.10.4].
+    pub(super) fn gives_up(&mut self) {
+        if self.client.state == TcpState::SynSent {
+            self.client.state = TcpState::Close;
+        }
     }
 
     /// The states now: the client's and the server's.
@@ -148,7 +157,7 @@ mod tests {
     }
 
     fn plays(rows: &[Row<'_>]) {
-        let mut states = States::new();
+        let mut states = States::new(true);
         for (at, (from, flags, sequence, acknowledgement, length, client, server)) in rows.iter().enumerate() {
             states.step(*from, step(flags, *sequence, *acknowledgement, *length));
             assert_eq!(states.now(), (*client, *server), "row {at}: {flags}");
@@ -209,12 +218,34 @@ mod tests {
     #[test]
     fn a_reset_leaves_nothing() {
         opened(&[(S, "FA", 1, 1, 0, CloseWait, FinWait1), (C, "RA", 1, 2, 0, Close, Close)]);
-        plays(&[(C, "S", 0, 0, 0, SynSent, Listen), (S, "RA", 0, 1, 0, Close, Close)]);
+    }
+
+    #[test]
+    fn where_nobody_listens_a_reset_answers_and_there_never_was_a_listener() {
+        let mut states = States::new(false);
+        states.step(C, step("S", 0, 0, 0));
+        assert_eq!(states.now(), (SynSent, Close));
+        states.step(S, step("RA", 0, 1, 0));
+        assert_eq!(states.now(), (Close, Close));
     }
 
     #[test]
     fn a_syn_that_nobody_answers() {
         plays(&[(C, "S", 0, 0, 0, SynSent, Listen), (C, "S", 0, 0, 0, SynSent, Listen)]);
+        let mut states = States::new(true);
+        states.gives_up();
+        assert_eq!(states.now(), (Close, Listen), "nothing was asked");
+        states.step(C, step("S", 0, 0, 0));
+        states.gives_up();
+        assert_eq!(states.now(), (Close, Listen));
+        for answer in [(S, step("SA", 0, 1, 0)), (C, step("A", 1, 1, 0))] {
+            states = States::new(true);
+            states.step(C, step("S", 0, 0, 0));
+            states.step(answer.0, answer.1);
+            let before = states.now();
+            states.gives_up();
+            assert!(before.0 == SynSent || states.now() == before, "what is open is closed by a frame");
+        }
     }
 
     #[test]
@@ -230,7 +261,7 @@ mod tests {
     #[test]
     fn numbers_wrap() {
         let first = u32::MAX - 2;
-        let mut states = States::new();
+        let mut states = States::new(true);
         for (from, step) in [
             (C, step("S", first, 0, 0)),
             (S, step("SA", first, first.wrapping_add(1), 0)),
@@ -246,7 +277,7 @@ mod tests {
     #[test]
     fn without_the_last_acknowledgement_it_is_another_state() {
         // What holds this machine against the kernel must be able to fail: a frame that is missing shows.
-        let mut states = States::new();
+        let mut states = States::new(true);
         for (from, flags, sequence, acknowledgement) in
             [(C, "S", 0, 0), (S, "SA", 0, 1), (C, "A", 1, 1), (S, "FA", 1, 1)]
         {
@@ -260,7 +291,7 @@ mod tests {
         fn any_frames_in_any_order_never_panic(
             frames in prop::collection::vec((any::<bool>(), any::<[bool; 4]>(), any::<u32>(), any::<u32>(), 0u32..70_000), 0..40),
         ) {
-            let mut states = States::new();
+            let mut states = States::new(true);
             for (client, [syn, ack, fin, rst], sequence, acknowledgement, length) in frames {
                 let from = if client { C } else { S };
                 let before = states.now();

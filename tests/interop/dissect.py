@@ -1,15 +1,18 @@
 """Captures a good and a refused login of a real driver, and has tshark's TDS dissector read them; then has tshark read the
-capture files of `closewait trace`, and holds the table of each against what tshark makes of the same frames.
+capture files of `closewait trace`, and holds the table of each against what tshark makes of the same frames; what README and
+--help say to type for each mode of TLS is typed.
 
 usage: dissect.py CLOSEWAIT_BINARY
 
 Needs tshark with text2pcap, FreeTDS' tsql, and the right to capture on the loopback interface. Fails on a malformed packet,
-when what was captured is not the whole login, when a number, a flag, a time or a comment of a frame is another, and when
-TLS is not decrypted by the secrets in the file.
+when what was captured is not the whole login, when a number, a flag, a time or a comment of a frame is another, when TLS is
+not decrypted by the secrets in the file, and when a documented command does not show what it is said to show.
 """
 
 import json
 import pathlib
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -78,6 +81,7 @@ TRACES = {
     "cut answer": ["--fault", "login-cut"],
     "many packets": ["--fault", "login-split"],
     "refused connection": ["--fault", "connect-refuse"],
+    "unanswered connection": ["--fault", "connect-stall", "--timeout", "1500ms"],
     "TLS of the login": ["--tls", "login"],
     "TLS": ["--tls", "on"],
     "strict TLS": ["--tls", "strict"],
@@ -92,7 +96,7 @@ HIDDEN = {
 
 FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"]
 FIELDS = ["frame.number", "frame.time_relative", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq", "tcp.ack", "tcp.len",
-          "frame.comment"]
+          "tcp.analysis.retransmission", "frame.comment"]
 
 
 def tshark(path, *arguments):
@@ -106,7 +110,7 @@ def differences(frames, lines):
     if len(frames) != len(lines):
         yield f"{len(frames)} frames, and tshark has {len(lines)}"
     for frame, line in zip(frames, lines):
-        number, at, source, destination, flags, seq, ack, length, comment = line.split("\t")
+        number, at, source, destination, flags, seq, ack, length, again, comment = line.split("\t")
         states = [frame[end]["after"].upper() for end in ("client", "server")]
         ours = {
             "number": frame["number"], "source": frame["source_port"], "destination": frame["destination_port"],
@@ -119,6 +123,9 @@ def differences(frames, lines):
         }
         if frame["ack"] is not None:
             ours["ack"], theirs["ack"] = frame["ack"], int(ack)
+        # Data that is sent again has several names at tshark; a SYN has one.
+        if "SYN" in frame["flags"]:
+            ours["again"], theirs["again"] = frame["retransmission"], bool(again)
         if ours != theirs:
             yield f"frame {number}: {ours}, and tshark has {theirs}"
         if abs(frame["at_s"] - float(at)) > 0.000_001:
@@ -142,6 +149,41 @@ def unhidden(path, directory):
                        capture_output=True)
         details += tshark(packet, "-d", "tcp.port==1433,tds", "-V")
     return details
+
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+# The capture that a documented command reads, and what must be seen when it is typed: of a frame in clear what the dissector
+# calls it, of one in TLS the first bytes of its TDS packets: PRELOGIN, LOGIN7, the answer.
+DOCUMENTED = {
+    "plain.pcapng": {"off": ["TDS7 pre-login message", "TDS7 login"]},
+    "tls.pcapng": {"login": ["0000 10 01 "], "on": ["0000 10 01 ", "0000 04 01 "]},
+    "strict.pcapng": {"strict": ["0000 12 01 ", "0000 10 01 ", "0000 04 01 "]},
+}
+
+
+def documented(binary, directory):
+    """Each documented command, and what is wrong with it."""
+    commands = re.findall(r"^tshark -r [^#\n]+", README.read_text(), re.MULTILINE)
+    files = [shlex.split(command)[2] for command in commands]
+    if sorted(files) != sorted(DOCUMENTED):
+        yield "README", [f"it has commands for {files}"]
+    told = subprocess.run([binary, "trace", "--help"], capture_output=True, text=True, timeout=20, check=True).stdout
+    for command in re.findall(r"tshark -r .+", told):
+        wrong = [] if command.strip() in [it.strip() for it in commands] else ["README has no such command"]
+        yield f"--help: {command.strip()}", wrong
+    for command, name in zip(commands, files):
+        for mode, wanted in DOCUMENTED.get(name, {}).items():
+            path = directory / f"documented-{mode}.pcapng"
+            subprocess.run([binary, "trace", "--tls", mode, "--wait", "100ms", "--quiet", "--pcapng", path], check=True,
+                           capture_output=True, timeout=60)
+            words = [str(path) if word == name else word for word in shlex.split(command)]
+            shown = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+            plain = re.sub(" +", " ", "".join(shown.split("Decrypted TLS")[1:]) if mode != "off" else shown)
+            wrong = [f"not shown: {text}" for text in wanted if text not in plain]
+            if "TCP segment of a reassembled PDU" in shown:
+                wrong.append("TCP segment of a reassembled PDU")
+            yield f"--tls {mode}: {command.strip()}", wrong
 
 
 def trace(binary, name, arguments, directory):
@@ -187,6 +229,13 @@ def main():
             else:
                 passed += 1
                 print(f"PASS trace, {name}: {frames} frames as tshark has them")
+        for command, wrong in documented(sys.argv[1], pathlib.Path(directory)):
+            if wrong:
+                failed += 1
+                print(f"FAIL documented, {command}", *wrong, sep="\n  ")
+            else:
+                passed += 1
+                print(f"PASS documented, {command}")
     print(f"dissect: {passed} passed, {failed} failed")
     return failed != 0
 

@@ -1,8 +1,13 @@
 //! `closewait trace`: one connection frame by frame, held against the kernel's own socket tables.
 
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Done, closewait, skipped};
+use crate::harness::{Done, closewait, program, skipped};
+use crate::kill::{descendants, kill, wait_until};
 
 /// A trace of one connection or two, as its document; where this machine gives no two hosts the test is skipped by name.
 #[track_caller]
@@ -115,7 +120,7 @@ fn every_end_of_the_server_is_one_that_the_kernel_has() {
         (&["--server-close", "hold", "--close", "orderly"], "time_wait", "close"),
         (&["--driver", "tcp"], "close_wait", "fin_wait_2"),
         (&["--fault", "connect-refuse"], "close", "close"),
-        (&["--fault", "connect-stall", "--timeout", "300ms"], "syn_sent", "listen"),
+        (&["--fault", "connect-stall", "--timeout", "300ms"], "close", "listen"),
         (&["--fault", "login-cut"], "close_wait", "fin_wait_2"),
         (&["--fault", "login-garbage"], "close_wait", "fin_wait_2"),
         (&["--fault", "none"], "time_wait", "close"),
@@ -123,6 +128,20 @@ fn every_end_of_the_server_is_one_that_the_kernel_has() {
         let Some(it) = traced(test, &[options, &["--wait", "150ms"]].concat()) else { return };
         assert_eq!(ends(&it).map(|(state, _)| state), [json!(client), json!(server)], "{options:?}: {it:#}");
     }
+}
+
+#[test]
+fn who_is_not_answered_asks_again_and_who_is_refused_asked_nobody() {
+    let test = "who_is_not_answered_asks_again_and_who_is_refused_asked_nobody";
+    let stalled = ["--fault", "connect-stall", "--timeout", "1500ms", "--wait", "50ms"];
+    let Some(it) = traced(test, &stalled) else { return };
+    let again: Vec<Value> = frames(&it).into_iter().map(|frame| frame["retransmission"].clone()).collect();
+    assert_eq!(again, [json!(false), json!(true)], "{it:#}");
+    assert_eq!(ends(&it), [(json!("close"), Value::Null), (json!("listen"), json!("listen"))], "{it:#}");
+    let Some(it) = traced(test, &["--fault", "connect-refuse", "--wait", "50ms"]) else { return };
+    let servers: Vec<Value> = frames(&it).into_iter().map(|frame| frame["server"]["before"].clone()).collect();
+    assert_eq!(servers, [json!("close"), json!("close")], "nobody listens: {it:#}");
+    assert_eq!(ends(&it), [(json!("close"), Value::Null), (json!("close"), Value::Null)], "{it:#}");
 }
 
 #[test]
@@ -172,6 +191,49 @@ fn a_scenario_s_arm_is_traced_and_two_are_compared() {
 }
 
 #[test]
+fn a_good_login_s_close_is_the_arm_s_own_for_good_logins() {
+    // What broke: the table showed the client's RST, and called the client orderly.
+    let test = "a_good_login_s_close_is_the_arm_s_own_for_good_logins";
+    let Some(it) = traced(test, &["time-wait-churn", "--arm", "abortive", "--wait", "50ms"]) else { return };
+    let connection = &it["connections"][0];
+    assert_eq!((count(&it, "client", "RST"), &connection["outcome"]), (1, &json!("logged_in")), "{it:#}");
+    let closes = ["close", "close_failed", "close_logged_in"].map(|key| connection[key].as_str().unwrap());
+    assert_eq!(closes, ["abortive", "orderly", "abortive"]);
+    let remarks = connection["remarks"].as_array().unwrap();
+    assert!(remarks.iter().any(|it| it["text"] == "abortive (a good login): it has closed the socket"), "{remarks:#?}");
+    assert_eq!(connection["tcp_tw_reuse"], 0, "the arm's own, as the kernel has it");
+    let Some(done) = run(&["--fault", "none", "--wait", "50ms", "--columns", "120"], test) else { return };
+    let text = done.stdout();
+    assert!(text.contains("close orderly after a good login (leaky after a failed one), "), "{text}");
+    assert!(text.contains("client: orderly (a good login): it has closed the socket"), "{text}");
+}
+
+#[test]
+fn the_client_of_an_arm_has_no_more_descriptors_than_the_arm_gives() {
+    let test = "the_client_of_an_arm_has_no_more_descriptors_than_the_arm_gives";
+    let mut child = Command::new(program())
+        .args(["trace", "descriptors-first", "--wait", "1m", "--quiet"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_limited = |pid: &u32| {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+        limits.lines().any(|line| line.starts_with("Max open files") && line.split_whitespace().nth(3) == Some("300"))
+    };
+    let mut ended = None;
+    wait_until("a part with 300 descriptors", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some() || descendants(child.id()).iter().any(is_limited)
+    });
+    if ended.is_some_and(|status| status.code() == Some(3)) {
+        return skipped(test, "no namespaces here, and so no right to capture");
+    }
+    assert_eq!(ended, None);
+    kill(child.id(), "-INT");
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+}
+
+#[test]
 fn the_table_says_what_is_missing_at_80_columns_and_beside_another_at_160() {
     let test = "the_table_says_what_is_missing_at_80_columns_and_beside_another_at_160";
     let Some(done) = run(&["--wait", "50ms"], test) else { return };
@@ -204,6 +266,70 @@ fn a_capture_has_a_comment_on_each_frame_and_the_secrets_before_the_first() {
         let what = frame["what"].as_str().unwrap().to_owned();
         assert!(at(&format!("{what} | client ")).is_some(), "no comment {what:?}");
     }
+}
+
+/// A trace that is ended as Ctrl-C does it, by a signal to its group, when so many of its parts are there and `after` has
+/// passed; its document.
+fn stopped(arguments: &[&str], parts: usize, after: Duration) -> Option<Value> {
+    let mut child = Command::new(program())
+        .args(["trace", "--quiet", "--json", "-"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() && descendants(child.id()).len() < parts {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(after);
+    if child.try_wait().unwrap().is_none() {
+        let group = format!("-{}", child.id());
+        assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    }
+    let output = child.wait_with_output().unwrap();
+    if String::from_utf8_lossy(&output.stderr).contains("no `two-hosts` sandbox") {
+        return None;
+    }
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    let it: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(it["complete"], false);
+    Some(it)
+}
+
+#[test]
+fn a_trace_that_is_broken_off_accuses_no_kernel() {
+    // What broke: the last look was taken beside frames that were on their way; and a part that had not left the
+    // terminal's session yet died of the signal.
+    let test = "a_trace_that_is_broken_off_accuses_no_kernel";
+    let mut begun = 0;
+    for nth in 0..24 {
+        let (parts, after) = (3 - nth % 3, Duration::from_millis(nth as u64 / 2));
+        let Some(it) = stopped(&["--close", "orderly", "--wait", "5s"], parts, after) else {
+            return skipped(test, "no namespaces here, and so no right to capture");
+        };
+        assert_eq!(it["agrees"], true, "{after:?}: {it:#}");
+        for connection in it["connections"].as_array().unwrap() {
+            begun += 1;
+            let ends = ["client_end", "server_end"].map(|end| connection[end]["agrees"].clone());
+            assert!(!ends.contains(&json!(false)), "{after:?}: {it:#}");
+            assert!(connection["broken_off"] == false || connection["missing"].is_null(), "{it:#}");
+        }
+    }
+    assert!(begun > 0, "not one connection was begun");
+}
+
+#[test]
+fn a_login_that_is_broken_off_says_so_and_misses_no_fin() {
+    let test = "a_login_that_is_broken_off_says_so_and_misses_no_fin";
+    let Some(it) = stopped(&["--fault", "login-stall"], 3, Duration::from_millis(700)) else {
+        return skipped(test, "no namespaces here, and so no right to capture");
+    };
+    let connection = &it["connections"][0];
+    assert_eq!((&connection["broken_off"], &connection["outcome"]), (&json!(true), &Value::Null), "{it:#}");
+    assert!(connection["missing"].is_null(), "{it:#}");
+    let open = || (json!("established"), json!("established"));
+    assert_eq!((ends(&it), &it["agrees"]), ([open(), open()], &json!(true)), "{it:#}");
 }
 
 #[test]

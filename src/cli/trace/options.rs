@@ -21,7 +21,9 @@ Examples:
   closewait trace --close orderly              the same, and a client that does
   closewait trace --compare leaky,orderly      both, side by side where the terminal is 150 columns wide
   closewait trace --fault login-cut --close drain --pcapng cut.pcapng
-  closewait trace --tls strict --pcapng tls.pcapng && wireshark tls.pcapng
+  closewait trace --tls on --pcapng tls.pcapng && tshark -r tls.pcapng -d tls.port==1433,data -x
+  closewait trace --tls strict --pcapng strict.pcapng &&
+    tshark -r strict.pcapng -d tcp.port==1433,tls -d tls.port==1433,data -x
   closewait trace --fin-timeout 2s --wait 3s   the server's FIN_WAIT_2 goes, the client's CLOSE_WAIT stays
   closewait trace rst-hides-it                 the first arm of a scenario; --arm NAME takes another
 
@@ -30,12 +32,17 @@ the frames tell; 2 usage, scenario; 3 this machine cannot run it.";
 
 /// The kernel's own.
 const KERNEL_FIN_TIMEOUT: Span = Span::from_secs(60);
+const KERNEL_TW_REUSE: u8 = 2;
 
 /// Show one connection frame by frame.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct TraceArgs {
     /// A scenario file, or the name of one that ships with it: its first arm is traced, one connection of it
+    ///
+    /// Of the arm's settings all apply that one connection has: its faults, its closes, the driver, the time-out, the
+    /// sandbox, ports, tcp_fin_timeout, tcp_tw_reuse and nofile. Those of its load (arrivals, attempts, retries, pool) do
+    /// not: one attempt is made.
     scenario: Option<PathBuf>,
 
     /// Another arm of the scenario
@@ -186,6 +193,8 @@ impl TraceArgs {
             sandbox: arm.sandbox,
             ports: arm.ports,
             tcp_fin_timeout: Some(arm.tcp_fin_timeout).filter(|span| *span != KERNEL_FIN_TIMEOUT),
+            tcp_tw_reuse: Some(arm.tcp_tw_reuse).filter(|value| *value != KERNEL_TW_REUSE),
+            nofile: arm.nofile,
         })
     }
 }

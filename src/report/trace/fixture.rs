@@ -117,7 +117,7 @@ fn orderly() -> TracedConnection {
 
 fn connection(name: &str, frames: Frames) -> TracedConnection {
     let Frames(frames, (client, server)) = frames;
-    let end = |state| TraceEnd { state, kernel: Some(state).filter(|state| *state != Close), agrees: true };
+    let end = |state| TraceEnd { state, kernel: Some(state).filter(|state| *state != Close), agrees: Some(true) };
     let log = |text: &str| TraceRemark {
         at_s: 0.000_7,
         kind: RemarkKind::ErrorLog,
@@ -128,15 +128,20 @@ fn connection(name: &str, frames: Frames) -> TracedConnection {
         name: name.to_owned(),
         driver: "tiberius".to_owned(),
         close: name.to_owned(),
+        close_failed: name.to_owned(),
+        close_logged_in: "orderly".to_owned(),
         faults: vec!["login-18456".to_owned()],
         tls: "off".to_owned(),
         sandbox: "two-hosts".to_owned(),
         tcp_fin_timeout_s: 60,
+        tcp_tw_reuse: 2,
+        nofile: None,
         began_at: Some("2026-11-25T15:00:00.123456789Z".to_owned()),
         client: Some(([198, 18, 0, 1], 40000).into()),
         server: ([198, 18, 0, 2], 1433).into(),
         outcome: Some(Outcome::LoginRejected),
         server_error: Some(18456),
+        broken_off: false,
         looked_s: 1.001,
         frames,
         remarks: vec![

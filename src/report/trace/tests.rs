@@ -36,12 +36,53 @@ fn no_line_is_wider_than_it_may_be() {
 }
 
 #[test]
+fn the_strategy_of_a_good_login_is_named_as_such() {
+    let mut trace = fixture::leak();
+    let connection = &mut trace.connections[0];
+    (connection.outcome, connection.close) = (Some(Outcome::LoggedIn), "orderly".to_owned());
+    assert!(at(&trace, 160).contains("close orderly after a good login (leaky after a failed one), "));
+    trace.connections[0].outcome = None;
+    assert!(at(&trace, 160).contains("close leaky after a failed login, orderly after a good one, "));
+}
+
+#[test]
+fn a_close_that_no_frame_tells_is_not_called_a_frame_s() {
+    let mut trace = fixture::leak();
+    let connection = &mut trace.connections[0];
+    connection.frames.truncate(1);
+    connection.client_end = TraceEnd { state: TcpState::Close, kernel: None, ..connection.client_end };
+    let text = at(&trace, 100);
+    assert!(text.contains("client CLOSE, server FIN_WAIT_2, by the frames and the client's giving up"), "{text}");
+}
+
+#[test]
 fn a_kernel_that_disagrees_is_told() {
     let mut trace = fixture::leak();
     trace.connections[0].server_end =
-        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: false };
+        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: Some(false) };
     let text = at(&trace, 80);
     assert!(text.contains("DISAGREES: client CLOSE_WAIT, server FIN_WAIT_1"), "{text}");
+}
+
+#[test]
+fn a_kernel_that_could_not_be_compared_is_not_accused() {
+    let mut trace = fixture::leak();
+    trace.connections[0].server_end =
+        TraceEnd { state: TcpState::FinWait2, kernel: Some(TcpState::FinWait1), agrees: None };
+    let text = at(&trace, 100);
+    assert!(text.contains("not compared (frames still came"), "{text}");
+    assert!(!text.contains("agrees") && !text.contains("DISAGREES"), "{text}");
+}
+
+#[test]
+fn a_trace_that_was_broken_off_says_so() {
+    let mut trace = fixture::leak();
+    (trace.complete, trace.connections[0].broken_off) = (false, true);
+    let text = at(&trace, 100);
+    assert!(text.contains("broken off  by a signal, before the client had done with its socket"), "{text}");
+    assert!(text.contains("stopped by a signal: what was traced until then stands above"), "{text}");
+    trace.connections.clear();
+    assert_eq!(at(&trace, 100), "stopped by a signal before a connection was begun\n");
 }
 
 #[test]

@@ -72,11 +72,13 @@ fn gathered(frames: Vec<Captured>, changes: Vec<Seen>) -> Gathered {
         server,
         sandbox: "two-hosts",
         tcp_fin_timeout: Duration::from_secs(2),
+        tcp_tw_reuse: 2,
         frames,
         attempted: Some(attempted),
         closed: None,
         kept: Some((at(16), true)),
-        looked: Looked { changes, ..Looked::default() },
+        broken_off: false,
+        looked: Looked { changes, still: true, ..Looked::default() },
         told: Told { journals: vec![journal], ..Told::default() },
         ended: at(5_000),
     }
@@ -95,6 +97,8 @@ fn subject() -> Subject {
         sandbox: None,
         ports: None,
         tcp_fin_timeout: None,
+        tcp_tw_reuse: None,
+        nofile: None,
     }
 }
 
@@ -134,8 +138,29 @@ fn what_is_missing_is_told_with_its_time() {
 }
 
 #[test]
+fn a_good_login_has_its_own_strategy_in_every_place() {
+    // What broke: `trace time-wait-churn --arm abortive` printed an RST and said that it was orderly.
+    for (outcome, close, strategy) in [
+        (Outcome::LoggedIn, "abortive", "abortive (a good login)"),
+        (Outcome::LoginRejected, "leaky", "leaky"),
+        (Outcome::TimedOut, "leaky", "leaky"),
+    ] {
+        let subject = Subject { close_logged_in: Close::Abortive, ..subject() };
+        let mut gathered = gathered(leak(), looks(KERNEL[0], KERNEL[1]));
+        gathered.attempted = gathered.attempted.map(|attempted| Attempted { outcome, ..attempted });
+        gathered.closed = Some(at(20));
+        let it = account(&subject, &gathered);
+        assert_eq!((it.close.as_str(), it.close_failed.as_str()), (close, "leaky"));
+        assert_eq!(it.close_logged_in, "abortive");
+        let said = |what: &str| it.remarks.iter().any(|remark| remark.text == format!("{strategy}: {what}"));
+        assert!(said("it has closed the socket"), "{outcome:?}: {:?}", it.remarks);
+        assert!(said("it keeps the socket, and does not close it"), "{outcome:?}: {:?}", it.remarks);
+    }
+}
+
+#[test]
 fn a_kernel_with_the_same_states_agrees_and_with_any_other_does_not() {
-    let ends = |it: &TracedConnection| (it.client_end.agrees, it.server_end.agrees);
+    let ends = |it: &TracedConnection| (it.client_end.agrees.unwrap(), it.server_end.agrees.unwrap());
     assert_eq!(ends(&leaked(looks(KERNEL[0], KERNEL[1]))), (true, true));
     for &state in TcpState::ALL {
         let it = leaked(looks(Some(state), Some(state)));
@@ -150,6 +175,36 @@ fn a_kernel_with_the_same_states_agrees_and_with_any_other_does_not() {
 }
 
 #[test]
+fn a_kernel_is_not_accused_beside_frames_that_still_come_or_are_not_known() {
+    // What broke: a look taken while frames came, FIN_WAIT_1 beside a table that told ESTABLISHED, and "DISAGREES".
+    let ends = |looked: Looked, server| {
+        let changes = looks(KERNEL[0], server);
+        let it =
+            account(&subject(), &Gathered { looked: Looked { changes, ..looked }, ..gathered(leak(), Vec::new()) });
+        (it.client_end.agrees, it.server_end.agrees)
+    };
+    let still = Looked { still: true, ..Looked::default() };
+    for unsound in [
+        Looked { still: false, ..still.clone() },
+        Looked { lost: 1, ..still.clone() },
+        Looked { omitted: 1, ..still.clone() },
+    ] {
+        assert_eq!(ends(unsound.clone(), Some(TcpState::FinWait1)), (Some(true), None), "{unsound:?}");
+        assert_eq!(ends(unsound, KERNEL[1]), (Some(true), Some(true)));
+    }
+    assert_eq!(ends(still, Some(TcpState::FinWait1)), (Some(true), Some(false)));
+}
+
+#[test]
+fn what_is_broken_off_misses_nothing_and_tells_nothing_later() {
+    let mut gathered = gathered(leak(), looks(KERNEL[0], KERNEL[1]));
+    (gathered.broken_off, gathered.ended, gathered.kept) = (true, at(12), None);
+    let it = account(&subject(), &gathered);
+    assert!(it.broken_off && it.missing.is_none());
+    assert!(it.remarks.iter().all(|remark| remark.kind != RemarkKind::ErrorLog), "{:?}", it.remarks);
+}
+
+#[test]
 fn what_time_ends_agrees_once_that_time_has_passed() {
     let gone_at = |millis| {
         let mut changes = looks(KERNEL[0], KERNEL[1]);
@@ -157,18 +212,73 @@ fn what_time_ends_agrees_once_that_time_has_passed() {
         leaked(changes)
     };
     let it = gone_at(2_030);
-    assert!(it.server_end.agrees && it.client_end.agrees);
+    assert_eq!((it.client_end.agrees, it.server_end.agrees), (Some(true), Some(true)));
     let remark = it.remarks.last().unwrap();
     assert_eq!((remark.kind, remark.side), (RemarkKind::Kernel, Side::Server));
     assert!(it.missing.unwrap().text.contains("was gone after"));
-    assert!(!gone_at(500).server_end.agrees, "too soon");
+    assert!(gone_at(500).server_end.agrees == Some(false), "too soon");
+}
+
+#[test]
+fn who_is_never_answered_asks_again_and_closes_without_a_frame() {
+    // What broke: SYN_SENT by the frames, no socket in the kernel, and "agrees".
+    let asked = || [10, 1010, 3010].map(|millis| frame(millis, true, SYN, 0, 0, b"")).to_vec();
+    let ended = |is_open, looks| {
+        let mut gathered = gathered(asked(), looks);
+        gathered.looked.listening = true;
+        gathered.kept = None;
+        let attempted = Attempted { at: at(4_000), outcome: Outcome::TimedOut, server_error: None, is_open };
+        gathered.attempted = Some(attempted);
+        account(&subject(), &gathered)
+    };
+    let it = ended(false, vec![seen(20, Side::Client, Some(TcpState::SynSent)), seen(4_001, Side::Client, None)]);
+    let again: Vec<bool> = it.frames.iter().map(|frame| frame.retransmission).collect();
+    assert_eq!(again, [false, true, true]);
+    assert_eq!((it.frames[0].what.as_str(), it.frames[1].what.as_str()), ("SYN", "SYN; sent again"));
+    let ends = |it: &TracedConnection| [it.client_end, it.server_end].map(|end| (end.state, end.kernel, end.agrees));
+    let listen = (TcpState::Listen, Some(TcpState::Listen), Some(true));
+    assert_eq!(ends(&it), [(TcpState::Close, None, Some(true)), listen]);
+    let told =
+        it.remarks.iter().any(|remark| remark.text.contains("timed out; it closes its socket, SYN_SENT -> CLOSE"));
+    assert!(told && it.remarks.iter().all(|remark| remark.kind != RemarkKind::Kernel), "{:?}", it.remarks);
+
+    let it = ended(false, vec![seen(20, Side::Client, Some(TcpState::SynSent))]);
+    assert_eq!(it.client_end.agrees, Some(false), "it was left open");
+    let mut gathered = gathered(asked(), vec![seen(20, Side::Client, Some(TcpState::SynSent))]);
+    (gathered.attempted, gathered.kept) = (None, None);
+    let it = account(&subject(), &gathered);
+    assert_eq!((it.client_end.state, it.client_end.agrees), (TcpState::SynSent, Some(true)), "still asking");
+}
+
+#[test]
+fn where_nobody_listens_no_frame_says_that_somebody_does() {
+    let refused = vec![frame(10, true, SYN, 0, 0, b""), frame(11, false, 0x14, 0, 1, b"")];
+    let mut gathered = gathered(refused, Vec::new());
+    gathered.kept = None;
+    gathered.attempted = Some(Attempted { at: at(12), outcome: Outcome::Refused, server_error: None, is_open: false });
+    let it = account(&subject(), &gathered);
+    let servers: Vec<_> = it.frames.iter().map(|frame| frame.server.to_string()).collect();
+    assert_eq!(servers, ["CLOSE", "CLOSE"]);
+    assert_eq!(it.frames[1].what, "RST: nobody listens");
+    assert_eq!((it.client_end.agrees, it.server_end.agrees), (Some(true), Some(true)));
+}
+
+#[test]
+fn a_fin_alone_that_is_sent_again_is_told_as_such() {
+    let mut frames = leak();
+    frames[3] = frame(13, false, FIN_ACK, 1, 1, b"");
+    frames[4] = frame(14, true, ACK, 1, 2, b"");
+    frames.insert(4, frame(13, false, FIN_ACK, 1, 1, b""));
+    let it = account(&subject(), &gathered(frames, looks(KERNEL[0], KERNEL[1])));
+    let again: Vec<bool> = it.frames.iter().map(|frame| frame.retransmission).collect();
+    assert_eq!(again, [false, false, false, false, true, false]);
 }
 
 #[test]
 fn without_a_frame_there_is_an_account() {
     let it = account(&subject(), &gathered(Vec::new(), Vec::new()));
     assert_eq!((it.client, it.began_at, it.frames.len(), it.missing), (None, None, 0, None));
-    assert!(it.client_end.agrees && it.server_end.agrees);
+    assert_eq!((it.client_end.agrees, it.server_end.agrees), (Some(true), Some(true)));
 }
 
 #[test]

@@ -10,12 +10,16 @@ use super::super::role::{Looked, Order, Seen, Word};
 use super::text;
 use crate::capture::{Captured, Frame, FrameTap, TcpFlags};
 use crate::host::{BlockingChannel, Inside, Polled};
-use crate::record::Side;
+use crate::record::{Side, TcpState};
 use crate::sample::{Error, Filter, Socket, Source, SourceKind};
 use crate::units::Monotonic;
 
 /// The time between two looks.
 const BETWEEN: Duration = Duration::from_millis(10);
+
+/// How long nothing comes and nothing changes around the last look, and how long is waited for that.
+const STILL: Duration = Duration::from_millis(20);
+const UNTIL_STILL: Duration = Duration::from_millis(200);
 
 /// A look may cost at most this share of the time: outside a sandbox the table may be long.
 const SHARE: u32 = 10;
@@ -78,12 +82,9 @@ impl Lookout {
         let mut next = Monotonic::now();
         loop {
             self.wait(channel, next)?;
-            let frames = self.read();
-            if !frames.is_empty() {
-                channel.send(&Word::Frames(frames)).map_err(text)?;
-            }
+            self.pass_on(channel)?;
             let order = channel.try_recv::<Order>().map_err(text)?;
-            if Monotonic::now() >= next || order == Polled::Message(Order::Tell) {
+            if Monotonic::now() >= next {
                 let begun = Monotonic::now();
                 self.look().map_err(text)?;
                 let cost = Monotonic::now().since(begun);
@@ -91,6 +92,7 @@ impl Lookout {
             }
             match order {
                 Polled::Message(Order::Tell) => {
+                    self.look_when_still(channel)?;
                     self.looked.lost = self.tap.lost().map_err(text)?;
                     channel.send(&Word::Looked(Box::new(self.looked.clone()))).map_err(text)?;
                 }
@@ -134,34 +136,70 @@ impl Lookout {
         kept
     }
 
-    /// One look at both tables; what is not as it was seen last is noted.
-    fn look(&mut self) -> Result<(), Error> {
-        let Some(client) = self.client else { return Ok(()) };
+    /// Says which frames have come; whether there are any.
+    fn pass_on(&mut self, channel: &mut BlockingChannel) -> Result<bool, String> {
+        let seen = |it: &Self| (it.frames, it.looked.omitted);
+        let before = seen(self);
+        let frames = self.read();
+        if !frames.is_empty() {
+            channel.send(&Word::Frames(frames)).map_err(text)?;
+        }
+        Ok(seen(self) != before)
+    }
+
+    /// The last look: two with nothing between them, since a table says nothing of frames that were read before a look and
+    /// came beside it. Where such a time does not come before long, the looking ends without it.
+    fn look_when_still(&mut self, channel: &mut BlockingChannel) -> Result<(), String> {
+        let until = Monotonic::now().after(UNTIL_STILL);
+        self.look().map_err(text)?;
+        loop {
+            std::thread::sleep(STILL);
+            let came = self.pass_on(channel)?;
+            let changed = self.look().map_err(text)?;
+            self.looked.still = !came && !changed;
+            if self.looked.still || Monotonic::now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One look at both tables; what is not as it was seen last is noted. Whether there is such.
+    fn look(&mut self) -> Result<bool, Error> {
+        let mut changed = false;
+        let Some(client) = self.client else { return Ok(changed) };
+        self.looked.listening = false;
         for (side, table) in &mut self.tables {
             let mut found: Option<Socket> = None;
+            let mut listening = false;
             let filter = Filter::new(*side, self.server);
             let read = table.sockets(&filter, &mut |socket| {
                 let other = if *side == Side::Client { socket.local } else { socket.remote };
                 if other == client {
                     found = Some(socket);
                 }
+                listening |= *side == Side::Server && socket.state == TcpState::Listen;
             });
             match read {
                 Ok(()) => {}
                 // The table changed under the reading: the next look comes soon.
-                Err(Error::Torn) => continue,
+                Err(Error::Torn) => {
+                    changed = true;
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
+            self.looked.listening |= listening;
             let state = found.map(|socket| socket.state);
             let orphan = found.is_some_and(|socket| socket.inode == 0);
             let changes = &mut self.looked.changes;
             let before = changes.iter().rfind(|seen| seen.side == *side);
             let same = before.map_or(state.is_none(), |seen| (seen.state, seen.orphan) == (state, orphan));
+            changed |= !same;
             if !same && changes.len() < MOST_CHANGES {
                 changes.push(Seen { at: Monotonic::now(), side: *side, state, orphan });
             }
         }
-        Ok(())
+        Ok(changed)
     }
 }
 

@@ -29,7 +29,12 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     match script.role {
         Role::Server { listen, avoid, config } => part_in_runtime(server::serve(inside, listen, avoid, *config)),
         Role::Lookout { server, server_namespace } => lookout::watch(inside, server, server_namespace),
-        Role::Client { config } => part_in_runtime(client::attempt(inside, *config)),
+        Role::Client { config, nofile } => {
+            if let Some(limit) = nofile {
+                host::limit_descriptors(limit).map_err(|error| format!("limit its descriptors to {limit}: {error}"))?;
+            }
+            part_in_runtime(client::attempt(inside, *config))
+        }
     }
 }
 
