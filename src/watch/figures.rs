@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::group::Since;
+use crate::units::Monotonic;
+
 /// A time in at most six columns: `3s`, `12m03s`, `3h05m`, `4d03h`.
 pub(super) fn held(time: Duration) -> String {
     let s = time.as_secs();
@@ -11,6 +14,12 @@ pub(super) fn held(time: Duration) -> String {
         3_600..360_000 => format!("{}h{:02}m", s / 3_600, s / 60 % 60),
         _ => format!("{}d{:02}h", s / 86_400, s / 3_600 % 24),
     }
+}
+
+/// How long since then, with `>` where it may be longer.
+pub(super) fn held_since(now: Monotonic, since: Since) -> String {
+    let more = if since.at_least { ">" } else { "" };
+    format!("{more}{}", held(now.since(since.at)))
 }
 
 /// A rate: `40/s`, `0.5/s`, `3/min`.

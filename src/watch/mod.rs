@@ -31,7 +31,7 @@ mod ui;
 mod view;
 
 pub use fold::Look;
-pub use group::{HolderGroup, PeerGroup};
+pub use group::{HolderGroup, PeerGroup, Since};
 pub use keys::{Effect, Key};
 pub use live::{End, live};
 pub use look::{Looker, MachineLooker};

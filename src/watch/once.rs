@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figures::held;
+use super::figures::held_since;
 use super::model::{Holder, Model};
 use super::scope::Scope;
 use super::view::{holder_name, socket_texts};
@@ -48,7 +48,8 @@ fn groups(out: &mut String, model: &Model) {
     out.push_str("held by        sockets   in CLOSE_WAIT\n");
     for group in groups.iter().take(MOST) {
         let close_wait = group.states.of(TcpState::CloseWait);
-        let since = group.oldest.map_or(String::new(), |since| format!(" for up to {}", held(model.at.since(since))));
+        let oldest = group.oldest.map(|since| held_since(model.at, since));
+        let since = oldest.map_or(String::new(), |oldest| format!(", the longest for {oldest}"));
         let _ = writeln!(
             out,
             "  {:>20} {:>14}{since}  {}",

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::group::Since;
 use super::history::States;
 use super::model::{Destination, Holder, Model, Row};
 use super::peer::Peer;
 use super::scope::Scope;
 use super::trend::Leak;
 use crate::record::{Counts, PortRangeSummary, TcpState};
-use crate::units::Monotonic;
 
 /// The sockets of this machine at one look.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -95,17 +95,22 @@ pub struct Sum {
     pub states: Counts<TcpState>,
     /// How long the longest has been in CLOSE_WAIT, in seconds; null when none is.
     pub close_wait_held_s: Option<f64>,
-    /// CLOSE_WAIT that only grows; null where it does not.
+    /// Whether that is the least: it was there before this program looked.
+    pub close_wait_held_at_least: bool,
+    /// CLOSE_WAIT that only grows, or has only grown; null where it has not.
     pub leak: Option<LeakFigures>,
 }
 
-/// CLOSE_WAIT that only grows.
+/// CLOSE_WAIT that only grows, or has only grown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeakFigures {
     /// By how many it has grown since one last left it.
     pub grown: u32,
     /// How long ago that was, in seconds.
     pub for_s: f64,
+    /// Sockets a second at present: over the last 10 seconds of growth, or the last 5 looks that found more where those
+    /// lie further apart; null when it stands still, which takes 5 seconds and 5 times as long as lay between those looks.
+    pub per_s: Option<f64>,
 }
 
 /// One socket.
@@ -209,11 +214,12 @@ fn holding(model: &Model, holder: Holder, sum: Sum) -> Holding {
     Holding { pid, command, uid, sockets: sum }
 }
 
-fn sum(model: &Model, states: States, oldest: Option<Monotonic>, leak: Option<Leak>) -> Sum {
+fn sum(model: &Model, states: States, oldest: Option<Since>, leak: Option<Leak>) -> Sum {
     Sum {
         states: states.seen().map(|(state, n)| (state, u64::from(n))).collect(),
-        close_wait_held_s: oldest.map(|since| model.at.since(since).as_secs_f64()),
-        leak: leak.map(|leak| LeakFigures { grown: leak.grown, for_s: leak.lasts.as_secs_f64() }),
+        close_wait_held_s: oldest.map(|since| model.at.since(since.at).as_secs_f64()),
+        close_wait_held_at_least: oldest.is_some_and(|since| since.at_least),
+        leak: leak.map(|leak| LeakFigures { grown: leak.grown, for_s: leak.lasts.as_secs_f64(), per_s: leak.per_s }),
     }
 }
 

@@ -266,13 +266,11 @@ impl Ui {
         let at = self.cursor().at;
         let filter = match self.pane {
             Pane::Sockets => return,
-            Pane::Peers => self.shown.peers.get(at).map(|it| self.model.peers[*it as usize].peer.as_filter()),
-            Pane::Processes => {
-                self.shown.holders.get(at).and_then(|it| match self.model.holders[*it as usize].holder {
-                    Holder::Process(pid) => Some(format!("pid:{pid}")),
-                    Holder::Unknown(_) | Holder::Kernel => None,
-                })
-            }
+            Pane::Peers => self.shown.peers.get(at).map(|it| self.model.peers[it.index()].peer.as_filter()),
+            Pane::Processes => self.shown.holders.get(at).and_then(|it| match self.model.holders[it.index()].holder {
+                Holder::Process(pid) => Some(format!("pid:{pid}")),
+                Holder::Unknown(_) | Holder::Kernel => None,
+            }),
         };
         if let Some(filter) = filter {
             self.pane = Pane::Sockets;

@@ -2,7 +2,8 @@
 
 use ratatui::text::Line;
 
-use super::super::figures::held;
+use super::super::figures::held_since;
+use super::super::group::Since;
 use super::super::model::{Model, Row};
 use super::super::theme::Theme;
 use super::super::ui::{Pane, Sort, Ui};
@@ -58,11 +59,9 @@ pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
 
 /// As the columns: with `queues` also what waits to be read and sent.
 pub(in crate::watch) fn texts(model: &Model, it: &Row, queues: bool) -> Vec<String> {
-    let more = if it.at_least { ">" } else { "" };
-    let entry = &it.entry;
+    let (entry, since) = (&it.entry, Since { at: it.since, at_least: it.at_least });
     let remote = if entry.state == TcpState::Listen { "*".to_owned() } else { entry.remote.to_string() };
-    let mut texts =
-        vec![format!("{more}{}", held(model.held(it))), entry.state.to_string(), entry.local.to_string(), remote];
+    let mut texts = vec![held_since(model.at, since), entry.state.to_string(), entry.local.to_string(), remote];
     if queues {
         texts.extend([entry.unread.to_string(), entry.unsent.to_string()]);
     }
