@@ -81,6 +81,29 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The text in lines of at most `width` columns, broken between words, and inside of one that is longer.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+    let (width, mut lines) = (width.max(1), vec![String::new()]);
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.width());
+        if used > 0 && used + 1 + word.width() > width {
+            lines.push(String::new());
+        } else if used > 0 {
+            lines.iter_mut().last().into_iter().for_each(|line| line.push(' '));
+        }
+        for c in word.chars() {
+            let used = lines.last().map_or(0, |line| line.width());
+            if used > 0 && used + c.width().unwrap_or(0) > width {
+                lines.push(String::new());
+            }
+            lines.iter_mut().last().into_iter().for_each(|line| line.push(c));
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +132,16 @@ mod tests {
         assert_eq!(
             (bar(0.0, 4), bar(0.001, 4), bar(0.5, 4), bar(2.0, 4)),
             (String::new(), "▏".into(), "██".into(), "████".into())
+        );
+    }
+
+    #[test]
+    fn nothing_is_lost_where_a_line_is_broken() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefg hi", 3), ["abc", "def", "g", "hi"]);
+        assert_eq!(
+            (wrap("", 5), wrap("漢字漢字", 5)),
+            (vec![String::new()], vec!["漢字".to_owned(), "漢字".to_owned()])
         );
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::command::short;
 use super::group::{HolderGroup, PeerGroup};
 use super::history::{History, States};
 use super::peer::Peer;
@@ -91,13 +92,13 @@ impl Model {
         self.at.since(row.since)
     }
 
-    /// A holder in one word.
+    /// A holder in a few words: its number, its program, and what the program was given.
     #[must_use]
     pub fn name(&self, holder: Holder) -> String {
         match holder {
             Holder::Process(pid) => {
-                let name = self.processes.get(&pid).map_or("", |owner| owner.name.as_str());
-                format!("{pid} {name}")
+                let command = self.processes.get(&pid).map_or(String::new(), |owner| short(&owner.command));
+                format!("{pid} {command}")
             }
             Holder::Unknown(uid) => format!("? (user {uid})"),
             Holder::Kernel => "-".to_owned(),

@@ -227,7 +227,10 @@ fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     // CLOSE_WAIT alone: on a busy machine the other end may have been in its state for longer, and then stands first.
     screen.press("c");
     screen.press("x");
-    screen.shows_anew("Destroy 1 CLOSE_WAIT");
+    screen.shows_anew("Destroy the socket under the cursor: CLOSE_WAIT");
+    // Whole, on 80 columns: what it does, and what to press.
+    screen.shows_anew("ECONNABORTED");
+    screen.shows_anew("y/N");
     screen.press("n");
     screen.shows_anew("nothing was destroyed");
     screen.press("x");

@@ -36,12 +36,16 @@ pub(super) fn peers(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
 pub(super) fn holders(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let groups = ui.shown.holders.iter().map(|it| {
         let group = &ui.model().holders[it.index()];
-        (name(ui.model(), group.holder), it.total, group.leak())
+        let name = match group.holder {
+            Holder::Process(_) => ui.model().name(group.holder),
+            other => name(ui.model(), other),
+        };
+        (name, it.total, group.leak())
     });
     lines(ui, Pane::Processes, theme, width, groups)
 }
 
-/// A holder with its command line.
+/// A holder with its whole command line.
 pub(in crate::watch) fn name(model: &Model, holder: Holder) -> String {
     match holder {
         Holder::Process(pid) => {
