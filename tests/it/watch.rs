@@ -210,6 +210,31 @@ fn it_stops_with_the_terminal_given_back_and_goes_on_with_its_own() {
     screen.is_restored();
 }
 
+/// The same of a run, which waits for no signal itself: it left the shell without a cursor, on the run's own screen.
+#[test]
+fn a_run_on_the_screen_stops_with_the_terminal_given_back_too() {
+    let stopped = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ");
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program());
+    command.args(["run", "--watch", "--close", "orderly", "--rate", "60/s", "--attempts", "300"]);
+    command.current_dir(dir.path());
+    let mut screen = Screen::start(command);
+    screen.shows("login_rejected");
+    assert!(!screen.is_a_shells());
+    kill(screen.child.id(), "-TSTP");
+    wait_until("stopped", || stopped(screen.child.id()));
+    screen.is_restored();
+    screen.written.lock().unwrap().clear();
+    kill(screen.child.id(), "-CONT");
+    // Everything is drawn anew, on the screen that is the run's again.
+    for text in ["\x1b[?1049h", "closewait run", "login_rejected", "Ctrl-C ends the run"] {
+        screen.shows(text);
+    }
+    assert!(!screen.is_a_shells());
+    assert_eq!(screen.child.wait().unwrap().code(), Some(0));
+    screen.is_restored();
+}
+
 #[test]
 fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     let (port, mut held) = connections(0, 1);
