@@ -1,6 +1,6 @@
 //! Sockets by where they lead to and by who holds them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 
@@ -104,15 +104,17 @@ impl Tally {
 }
 
 /// Adds rows up by peer and by holder.
-pub(super) struct Groups {
+pub(super) struct Groups<'a> {
     peers: HashMap<Peer, Tally>,
     holders: HashMap<Holder, Tally>,
     ephemeral: PortRange,
+    passed_over: &'a BTreeSet<u16>,
 }
 
-impl Groups {
-    pub(super) fn new(ephemeral: PortRange) -> Self {
-        Self { peers: HashMap::new(), holders: HashMap::new(), ephemeral }
+impl<'a> Groups<'a> {
+    /// Of the ephemeral ports no connection is given those that are `passed_over`.
+    pub(super) fn new(ephemeral: PortRange, passed_over: &'a BTreeSet<u16>) -> Self {
+        Self { peers: HashMap::new(), holders: HashMap::new(), ephemeral, passed_over }
     }
 
     pub(super) fn add(&mut self, row: &Row) {
@@ -120,7 +122,9 @@ impl Groups {
         let Some(peer) = row.peer else { return };
         let tally = self.peers.entry(peer).or_default();
         tally.total.add(row);
-        if matches!(peer, Peer::To(_)) && self.ephemeral.holds(row.entry.local.port()) {
+        let port = row.entry.local.port();
+        // One that was bound by hand before it was reserved takes none of the others away.
+        if matches!(peer, Peer::To(_)) && self.ephemeral.holds(port) && !self.passed_over.contains(&port) {
             *tally.sources.entry(row.entry.local.ip()).or_insert(0) += 1;
         }
     }

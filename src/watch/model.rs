@@ -59,8 +59,12 @@ pub struct Model {
     pub processes: Arc<BTreeMap<u32, Owner>>,
     /// Processes that could not be looked into.
     pub denied: usize,
+    /// The process that is watched has ended.
+    pub ended: bool,
     /// The local ports that connections are given.
     pub ports: PortRange,
+    /// How many of them there are towards each destination: without those that are reserved or listened on.
+    pub usable: u32,
     /// CPU time of the last look.
     pub cost: Duration,
     pub(super) history: History,
@@ -80,7 +84,9 @@ impl Model {
             holders: Vec::new(),
             processes: Arc::default(),
             denied: 0,
+            ended: false,
             ports,
+            usable: ports.count(),
             cost: Duration::ZERO,
             history: History::default(),
         }
@@ -114,7 +120,7 @@ impl Model {
 
     fn destination<'a>(&self, group: &'a PeerGroup) -> Option<Destination<'a>> {
         let (&source, &used) = group.sources.iter().max_by_key(|&(ip, used)| (*used, std::cmp::Reverse(*ip)))?;
-        let available = self.ports.count();
+        let available = self.usable;
         let per_s = group.trend.as_ref().and_then(|trend| trend.ports_per_s());
         let left = f64::from(available.saturating_sub(used));
         let full_in = per_s.and_then(|per_s| Duration::try_from_secs_f64(left / per_s).ok());

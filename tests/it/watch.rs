@@ -236,6 +236,35 @@ fn a_run_on_the_screen_stops_with_the_terminal_given_back_too() {
 }
 
 #[test]
+fn the_end_of_the_watched_process_is_said() {
+    let mut watched = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut screen = Screen::watch(&["--pid", &watched.id().to_string()]);
+    screen.shows("0 sockets");
+    assert!(!screen.written().contains("HAS ENDED"));
+    watched.kill().unwrap();
+    // Before anybody has waited for it: a zombie has ended.
+    screen.shows_anew("THE PROCESS HAS ENDED");
+    watched.wait().unwrap();
+    screen.press("q");
+    assert_eq!(screen.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_counts_the_ports_that_doctor_counts() {
+    // In the range, and hence no connection's.
+    let (port, held) = connections(1, 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    wait_until("both look while nobody else begins or ends to listen", || {
+        let doctor = closewait(&["doctor", "--json", "-"]).done().json();
+        let watch = closewait(&["watch", &format!(":{port}"), "--json", "-"]).done().exits(0).json();
+        assert!(watch["usable_ports"].as_u64() < watch["ephemeral_ports"]["count"].as_u64());
+        assert_eq!(watch["destinations"][0]["available"], watch["usable_ports"]);
+        doctor["ports"]["usable"] == watch["usable_ports"]
+    });
+    drop((listener, held));
+}
+
+#[test]
 fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     let (port, mut held) = connections(0, 1);
     let dir = tempfile::tempdir().unwrap();

@@ -60,10 +60,15 @@ pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
 /// As the columns: with `queues` also what waits to be read and sent.
 pub(in crate::watch) fn texts(model: &Model, it: &Row, queues: bool) -> Vec<String> {
     let (entry, since) = (&it.entry, Since { at: it.since, at_least: it.at_least });
-    let remote = if entry.state == TcpState::Listen { "*".to_owned() } else { entry.remote.to_string() };
+    // What the kernel tells of a listener in the place of bytes are connections.
+    let listens = entry.state == TcpState::Listen;
+    let remote = match listens {
+        true => format!("* queue {}/{}", entry.unread, entry.unsent),
+        false => entry.remote.to_string(),
+    };
     let mut texts = vec![held_since(model.at, since), entry.state.to_string(), entry.local.to_string(), remote];
     if queues {
-        texts.extend([entry.unread.to_string(), entry.unsent.to_string()]);
+        texts.extend([entry.unread, entry.unsent].map(|n| if listens { String::new() } else { n.to_string() }));
     }
     texts.push(model.name(it.holder));
     texts
