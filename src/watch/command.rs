@@ -17,6 +17,29 @@ pub(super) fn short(command: &str) -> String {
     words.join(" ")
 }
 
+/// Programs that are told apart by what they run.
+const INTERPRETERS: [&str; 9] = ["python", "node", "ruby", "perl", "php", "java", "dotnet", "bash", "sh"];
+
+/// From a short command that does not fit into `room` columns up to what it runs: the part that begins with that, as
+/// `leaker.py --port 1`. The whole of any other.
+pub(super) fn within(short: &str, room: usize) -> &str {
+    let program = short.split(' ').next().unwrap_or_default();
+    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if !INTERPRETERS.contains(&bare) {
+        return short;
+    }
+    let mut at = program.len() + 1;
+    for word in short.split(' ').skip(1) {
+        // An option that has a value of its own names that value: it is the next best.
+        if !word.starts_with('-') {
+            let fits = short[..at].chars().count() + word.chars().count() <= room;
+            return if fits { short } else { &short[at..] };
+        }
+        at += word.len() + 1;
+    }
+    short
+}
+
 fn last_part(path: &str) -> &str {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some((_, last)) => last,
@@ -44,6 +67,21 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(short(command), told);
+        }
+    }
+
+    #[test]
+    fn a_script_goes_before_what_runs_it() {
+        for (command, room, told) in [
+            ("python3.11 leaker.py --port 1", 20, "python3.11 leaker.py --port 1"),
+            ("python3.11 leaker.py --port 1", 19, "leaker.py --port 1"),
+            ("java -Xmx1g -jar service.jar", 12, "service.jar"),
+            ("python3 -v", 3, "python3 -v"),
+            ("nginx: worker process", 5, "nginx: worker process"),
+            ("python3", 3, "python3"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(within(command, room), told);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::short;
+use super::command::{short, within};
 use super::group::{HolderGroup, PeerGroup};
 use super::history::{History, States};
 use super::peer::Peer;
@@ -108,6 +108,17 @@ impl Model {
             }
             Holder::Unknown(uid) => format!("? (user {uid})"),
             Holder::Kernel => "-".to_owned(),
+        }
+    }
+
+    /// The same in a column of `width`, which shows at least the beginning of what identifies it.
+    pub(super) fn name_within(&self, holder: Holder, width: usize) -> String {
+        let name = self.name(holder);
+        match (holder, name.split_once(' ')) {
+            (Holder::Process(_), Some((pid, command))) => {
+                format!("{pid} {}", within(command, width.saturating_sub(pid.len() + 1)))
+            }
+            _ => name,
         }
     }
 

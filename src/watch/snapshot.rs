@@ -286,7 +286,7 @@ mod tests {
         let leaky = snapshot.processes.iter().find(|it| it.sockets.leak.is_some()).unwrap();
         assert_eq!(
             (leaky.pid, leaky.command.as_deref()),
-            (Some(4242), Some("/opt/python/3.11.9/bin/python3 /srv/app.py --pool"))
+            (Some(4242), Some("/opt/python/3.11.9/bin/python3.11 /srv/apps/pooler.py --pool"))
         );
         assert!(snapshot.destinations[0].per_s.is_some() && snapshot.destinations[0].full_in_s.is_some());
         assert!(snapshot.sockets.windows(2).all(|pair| pair[0].held_s >= pair[1].held_s));

@@ -71,7 +71,7 @@ fn owners(second: u64) -> Owners {
         [
             (owner(80, "nginx", "nginx: worker process"), nginx.collect()),
             (
-                owner(4242, "python3", "/opt/python/3.11.9/bin/python3 /srv/app.py --pool"),
+                owner(4242, "python3.11", "/opt/python/3.11.9/bin/python3.11 /srv/apps/pooler.py --pool"),
                 (1000..1000 + second * 20).collect(),
             ),
             (owner(5000, "psql", "psql -h 10.0.0.7"), vec![2]),

@@ -117,7 +117,7 @@ fn it_is_said_what_will_be_destroyed() {
     let asked = |ui: &Ui| ui.question.as_ref().unwrap().text(&ui.model);
     press(&mut ui, "x");
     let one = "Nothing is marked. Destroy the socket under the cursor: CLOSE_WAIT 10.0.0.1:32768 to 10.0.0.9:1433 of \
-               4242 python3 app.py --pool?";
+               4242 python3.11 pooler.py --pool?";
     assert!(asked(&ui).starts_with(one) && asked(&ui).ends_with("y/N"), "{}", asked(&ui));
     press(&mut ui, "n x");
     assert!(asked(&ui).starts_with("Destroy 1 marked socket: CLOSE_WAIT 10.0.0.1:32768 to"), "{}", asked(&ui));

@@ -49,7 +49,9 @@ pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
         };
         let mark = if marked { ("*".to_owned(), theme.bad()) } else { (" ".to_owned(), theme.plain()) };
         let mut spans = vec![mark];
-        for (&(name, width, _), text) in layout.iter().zip(texts(ui.model(), it, layout.len() > 5)) {
+        for (&(name, width, sort), text) in layout.iter().zip(texts(ui.model(), it, layout.len() > 5)) {
+            let holder = || ui.model().name_within(it.holder, width.unsigned_abs());
+            let text = if sort == Some(Sort::Process) { holder() } else { text };
             spans.push((cell(&text, width), if matches!(name, "held" | "state") { style } else { theme.plain() }));
         }
         row(ui, Pane::Sockets, at, theme, spans, width)

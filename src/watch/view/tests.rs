@@ -61,6 +61,17 @@ fn questions_and_refusals_are_whole_on_a_small_screen() {
 }
 
 #[test]
+fn a_listener_has_a_queue_and_no_bytes() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    press(&mut ui, "G");
+    for (width, height) in [(80, 24), (160, 50)] {
+        let screen = screen(&mut ui, width, height);
+        let listener = screen.lines().find(|line| line.contains("LISTEN      0.0.0.0:443")).unwrap();
+        assert!(listener.contains(" * queue 2/50 ") && !listener.contains(" 50 "), "{listener}");
+    }
+}
+
+#[test]
 fn a_large_screen() {
     let mut ui = Ui::new(Arc::new(leaking()));
     insta::assert_snapshot!("160x50", screen(&mut ui, 160, 50));
