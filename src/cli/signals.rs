@@ -48,7 +48,7 @@ impl Signals {
 
 /// Ends this process by the signal itself, as its parent expects to see it.
 pub(super) fn raise(number: i32) {
-    crate::watch::restore();
+    let _ = crate::watch::restore();
     // The first process of a container is not killed by its own signals, and would die of the attempt (139).
     if std::process::id() == 1 {
         std::process::exit(128 + number);

@@ -25,7 +25,8 @@ Examples:
   closewait watch :1433 --once         one look as text, without a full screen
   closewait watch --json - | jq '.processes[] | select(.sockets.states.close_wait > 100)'
 
-Keys: ? shows them; w writes a snapshot; x destroys the marked sockets, after a question.
+Keys: ? shows them; w writes a snapshot; x destroys the marked sockets that show, or the one under the cursor where none
+is marked, after a question.
 Only root sees whose the sockets of other users' processes are. SOCK_DESTROY needs root (CAP_NET_ADMIN) and a kernel
 with CONFIG_INET_DIAG_DESTROY.";
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::record::{Counts, Destination, Doctor, PortRangeSummary, PortsUse, TcpState};
 use crate::sample::Socket;
+use crate::units::port_list;
 
 /// Which ports the kernel chooses from, as it is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,12 +20,7 @@ impl Chosen {
     pub(super) fn of(range: &str, reserved: &str) -> Option<Self> {
         let mut ends = range.split_whitespace().map(str::parse);
         let (low, high) = (ends.next()?.ok()?, ends.next()?.ok()?);
-        let ports = |entry: &str| {
-            let (low, high) = entry.trim().split_once('-').unwrap_or((entry.trim(), entry.trim()));
-            Some(low.parse::<u16>().ok()?..=high.parse::<u16>().ok()?)
-        };
-        let reserved = reserved.split(',').filter_map(ports).flatten().collect();
-        (low <= high).then_some(Self { low, high, reserved })
+        (low <= high).then(|| Self { low, high, reserved: port_list(reserved) })
     }
 
     fn holds(&self, port: u16) -> bool {

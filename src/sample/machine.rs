@@ -3,16 +3,18 @@
 //!
 //! The choice not taken: to poll one filtered table a destination, which would walk the same hash table once for each.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6};
 
-use super::diag::{ALL_STATES, Dump, INFO};
+use super::diag::{ALL_STATES, Dump, INFO, LISTENERS};
 use super::namespace::within;
 use super::{Entry, Error, Filter, SockDiag};
-use crate::units::PortRange;
+use crate::record::TcpState;
+use crate::units::{PortRange, port_list};
 
 /// How often a table that changed under the read is read anew.
 const TRIES: u32 = 3;
@@ -22,6 +24,8 @@ pub struct Machine {
     diag: SockDiag,
     filters: Vec<Filter>,
     ports: PortRange,
+    reserved: BTreeSet<u16>,
+    passed_over: BTreeSet<u16>,
     /// Whether a table was read: only the first asks since when each socket's peer is silent, since that is as dear as
     /// the rest, and whoever looks again knows it.
     known: bool,
@@ -34,14 +38,21 @@ impl Machine {
     /// # Errors
     /// When netlink is refused or the namespace may not be entered.
     pub fn open(filters: Vec<Filter>, namespace: Option<OwnedFd>) -> Result<Self, Error> {
-        let (diag, ports) = within(namespace, || Ok((SockDiag::open()?, port_range()?)))?;
-        Ok(Self { diag, filters, ports, known: false })
+        let (diag, ports, reserved) = within(namespace, || Ok((SockDiag::open()?, port_range()?, reserved())))?;
+        Ok(Self { diag, filters, ports, reserved, passed_over: BTreeSet::new(), known: false })
     }
 
     /// The local ports that the namespace's connections are given (`net.ipv4.ip_local_port_range`).
     #[must_use]
     pub const fn ports(&self) -> PortRange {
         self.ports
+    }
+
+    /// Those of them that no connection is given, as of the last look: the reserved ones
+    /// (`net.ipv4.ip_local_reserved_ports`), and those that somebody listens on, whatever the address.
+    #[must_use]
+    pub const fn passed_over(&self) -> &BTreeSet<u16> {
+        &self.passed_over
     }
 
     /// Reads the table, in no order. Sockets that change their state meanwhile may be there twice, or not at all.
@@ -59,16 +70,13 @@ impl Machine {
     }
 
     fn read(&mut self) -> Result<Vec<Entry>, Error> {
-        let mut entries = Vec::new();
-        for family in [AF_INET, AF_INET6] {
-            let extensions = if self.known { 0 } else { INFO };
-            let dump = Dump { filters: &self.filters, family, states: ALL_STATES, extensions };
-            match self.diag.dump(&dump, &mut |socket, particulars| entries.push(Entry::new(socket, particulars))) {
-                // A kernel without IPv6 has no table for it.
-                Err(Error::Refused(error)) if family == AF_INET6 && error.kind() == io::ErrorKind::NotFound => {}
-                read => read?,
-            }
-        }
+        let extensions = if self.known { 0 } else { INFO };
+        let entries = dump(&mut self.diag, &self.filters, ALL_STATES, extensions)?;
+        // Listeners hold ports of other destinations too, which a filter leaves out.
+        let others = if self.filters.is_empty() { Vec::new() } else { dump(&mut self.diag, &[], LISTENERS, 0)? };
+        let listeners = entries.iter().chain(&others).filter(|entry| entry.state == TcpState::Listen);
+        let taken = listeners.map(|entry| entry.local.port()).chain(self.reserved.iter().copied());
+        self.passed_over = taken.filter(|port| self.ports.holds(*port)).collect();
         self.known = true;
         Ok(entries)
     }
@@ -80,6 +88,19 @@ impl Machine {
     pub fn destroy(&mut self, socket: &Entry) -> Result<(), Error> {
         self.diag.destroy(socket)
     }
+}
+
+fn dump(diag: &mut SockDiag, filters: &[Filter], states: u32, extensions: u8) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    for family in [AF_INET, AF_INET6] {
+        let dump = Dump { filters, family, states, extensions };
+        match diag.dump(&dump, &mut |socket, particulars| entries.push(Entry::new(socket, particulars))) {
+            // A kernel without IPv6 has no table for it.
+            Err(Error::Refused(error)) if family == AF_INET6 && error.kind() == io::ErrorKind::NotFound => {}
+            read => read?,
+        }
+    }
+    Ok(entries)
 }
 
 /// The network namespace of a process, where it is another one than the caller's.
@@ -102,16 +123,20 @@ fn port_range() -> Result<PortRange, Error> {
     range.and_then(|(low, high)| PortRange::new(low.max(1024), high).ok()).ok_or(Error::Malformed("a port range"))
 }
 
+/// The calling thread's namespace's own; what cannot be read counts as none.
+fn reserved() -> BTreeSet<u16> {
+    port_list(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::io::Read as _;
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::time::Duration;
 
     use super::super::testbed::{Row, World, settles};
     use super::*;
-    use crate::record::{Side, TcpState};
+    use crate::record::Side;
     use crate::testbed::in_a_namespace;
 
     fn rows(machine: &mut Machine) -> BTreeSet<Row> {
@@ -134,6 +159,23 @@ mod tests {
             let filters = [Side::Client, Side::Server].map(|side| Filter::new(side, target)).to_vec();
             let one: BTreeSet<Row> = every(&worlds[..1]);
             settles("one", &one, || rows(&mut Machine::open(filters.clone(), None).unwrap()));
+        });
+    }
+
+    /// As `doctor` counts them: a watch of one port said that there were as many as the range has.
+    #[test]
+    fn ports_that_no_connection_is_given_are_known_under_any_filter() {
+        in_a_namespace("sample::machine::tests::ports_that_no_connection_is_given_are_known_under_any_filter", || {
+            std::fs::write("/proc/sys/net/ipv4/ip_local_reserved_ports", "40000-40001,80").unwrap();
+            let (own, other) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap());
+            let low = TcpListener::bind("127.0.0.1:2000").unwrap();
+            let [own, other] = [&own, &other].map(|it| it.local_addr().unwrap());
+            for filters in [Vec::new(), vec![Filter::new(Side::Server, own)]] {
+                let mut machine = Machine::open(filters, None).unwrap();
+                machine.look().unwrap();
+                assert_eq!(*machine.passed_over(), BTreeSet::from([40000, 40001, own.port(), other.port()]));
+            }
+            drop(low);
         });
     }
 

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use crate::units::PortRange;
+use crate::units::{PortRange, port_list};
 
 use super::{Error, Plan};
 
@@ -109,19 +109,10 @@ fn free_pieces(window: PortRange, taken: &BTreeSet<u16>) -> Vec<PortRange> {
 /// only less well chosen.
 fn taken() -> BTreeSet<u16> {
     let read = |file| std::fs::read_to_string(file).unwrap_or_default();
-    let mut taken = reserved(&read("/proc/sys/net/ipv4/ip_local_reserved_ports"));
+    let mut taken = port_list(&read("/proc/sys/net/ipv4/ip_local_reserved_ports"));
     taken.extend(listening(&read("/proc/net/tcp")));
     taken.extend(listening(&read("/proc/net/tcp6")));
     taken
-}
-
-/// The ports in `ip_local_reserved_ports`, such as `8080,9148-9150`.
-fn reserved(text: &str) -> BTreeSet<u16> {
-    let ports = |entry: &str| {
-        let (low, high) = entry.trim().split_once('-').unwrap_or((entry.trim(), entry.trim()));
-        Some(low.parse::<u16>().ok()?..=high.parse::<u16>().ok()?)
-    };
-    text.split(',').filter_map(ports).flatten().collect()
 }
 
 /// The local ports of the listening sockets in `/proc/net/tcp`.
@@ -211,9 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_reserved_ports_and_listeners() {
-        assert_eq!(reserved("8080,9148-9150\n"), BTreeSet::from([8080, 9148, 9149, 9150]));
-        assert_eq!(reserved("\n"), BTreeSet::new());
+    fn reads_listeners() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue\n\
              0: 0100007F:9C40 00000000:0000 0A 00000000:00000000 00:00000000\n\
              1: 0100007F:9C41 0100007F:9C40 01 00000000:00000000 00:00000000\n\

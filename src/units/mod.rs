@@ -19,7 +19,7 @@ pub use clock::Monotonic;
 pub use count::Count;
 pub use host_port::HostPort;
 pub use lasting::Lasting;
-pub use ports::PortRange;
+pub use ports::{PortRange, port_list};
 pub use rate::Rate;
 pub use span::Span;
 

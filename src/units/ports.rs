@@ -1,5 +1,6 @@
 //! A range of TCP ports: `40000-41999`, both ends included.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -62,6 +63,16 @@ impl PortRange {
     }
 }
 
+/// The ports of a list as the kernel writes it, such as `8080,9148-9150`; what is no port is passed over.
+#[must_use]
+pub fn port_list(text: &str) -> BTreeSet<u16> {
+    let ports = |entry: &str| {
+        let (low, high) = entry.trim().split_once('-').unwrap_or((entry.trim(), entry.trim()));
+        Some(low.parse::<u16>().ok()?..=high.parse::<u16>().ok()?)
+    };
+    text.split(',').filter_map(ports).flatten().collect()
+}
+
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.low, self.high)
@@ -92,6 +103,12 @@ mod tests {
         assert_eq!((range.count(), range.to_string().as_str()), (2000, "40000-41999"));
         assert!(range.holds(40000) && range.holds(41999) && !range.holds(42000));
         assert_eq!(PortRange::LINUX_DEFAULT.count(), 28_232);
+    }
+
+    #[test]
+    fn reads_a_list() {
+        assert_eq!(port_list("8080,9148-9150\n"), BTreeSet::from([8080, 9148, 9149, 9150]));
+        assert_eq!(port_list("\n"), BTreeSet::new());
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::group::Since;
+use crate::units::Monotonic;
+
 /// A time in at most six columns: `3s`, `12m03s`, `3h05m`, `4d03h`.
 pub(super) fn held(time: Duration) -> String {
     let s = time.as_secs();
@@ -11,6 +14,12 @@ pub(super) fn held(time: Duration) -> String {
         3_600..360_000 => format!("{}h{:02}m", s / 3_600, s / 60 % 60),
         _ => format!("{}d{:02}h", s / 86_400, s / 3_600 % 24),
     }
+}
+
+/// How long since then, with `>` where it may be longer.
+pub(super) fn held_since(now: Monotonic, since: Since) -> String {
+    let more = if since.at_least { ">" } else { "" };
+    format!("{more}{}", held(now.since(since.at)))
 }
 
 /// A rate: `40/s`, `0.5/s`, `3/min`.
@@ -72,6 +81,29 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The text in lines of at most `width` columns, broken between words, and inside of one that is longer.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+    let (width, mut lines) = (width.max(1), vec![String::new()]);
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.width());
+        if used > 0 && used + 1 + word.width() > width {
+            lines.push(String::new());
+        } else if used > 0 {
+            lines.iter_mut().last().into_iter().for_each(|line| line.push(' '));
+        }
+        for c in word.chars() {
+            let used = lines.last().map_or(0, |line| line.width());
+            if used > 0 && used + c.width().unwrap_or(0) > width {
+                lines.push(String::new());
+            }
+            lines.iter_mut().last().into_iter().for_each(|line| line.push(c));
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +132,16 @@ mod tests {
         assert_eq!(
             (bar(0.0, 4), bar(0.001, 4), bar(0.5, 4), bar(2.0, 4)),
             (String::new(), "▏".into(), "██".into(), "████".into())
+        );
+    }
+
+    #[test]
+    fn nothing_is_lost_where_a_line_is_broken() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefg hi", 3), ["abc", "def", "g", "hi"]);
+        assert_eq!(
+            (wrap("", 5), wrap("漢字漢字", 5)),
+            (vec![String::new()], vec!["漢字".to_owned(), "漢字".to_owned()])
         );
     }
 

@@ -7,9 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::group::{HolderGroup, PeerGroup};
 use super::model::{Holder, Model, Row};
-use super::peer::Peer;
 use crate::record::{Named as _, TcpState};
 
 /// A typed filter, made ready for one model.
@@ -46,27 +44,6 @@ impl Filter {
                 let _ = write!(text, "{} {}", row.entry.local, row.entry.remote);
                 text.contains(word) || matches!(row.holder, Holder::Process(pid) if processes.contains(&pid))
             }
-        })
-    }
-
-    pub(super) fn peer(&self, group: &PeerGroup) -> bool {
-        self.words.iter().all(|word| match (word, group.peer) {
-            (Word::Port(port), Peer::To(to)) => to.port() == *port,
-            (Word::Port(port), Peer::From(_, own)) => own == *port,
-            (Word::State(states), _) => states.iter().any(|state| group.states.of(*state) > 0),
-            (Word::Text { word, .. }, peer) => peer.to_string().contains(word),
-            // A place is no process's own.
-            (Word::Process(_), _) => true,
-        })
-    }
-
-    pub(super) fn holder(&self, group: &HolderGroup) -> bool {
-        self.words.iter().all(|word| match (word, group.holder) {
-            (Word::Process(pid), Holder::Process(own)) => own == *pid,
-            (Word::State(states), _) => states.iter().any(|state| group.states.of(*state) > 0),
-            (Word::Text { processes, .. }, Holder::Process(own)) => processes.contains(&own),
-            (Word::Port(_), _) => true,
-            (Word::Process(_) | Word::Text { .. }, _) => false,
         })
     }
 }
@@ -120,20 +97,5 @@ mod tests {
             (count("10.0.0.9"), count("no such thing")),
             (of(&|row| row.entry.remote.ip().to_string() == "10.0.0.9"), 0)
         );
-    }
-
-    #[test]
-    fn groups_are_filtered_by_what_they_are() {
-        let model = leaking();
-        let peers = |typed: &str| {
-            let filter = Filter::new(typed, &model);
-            model.peers.iter().filter(|group| filter.peer(group)).count()
-        };
-        assert_eq!((peers(""), peers(":1433"), peers("10.0.0.9")), (model.peers.len(), 1, 1));
-        let holders = |typed: &str| {
-            let filter = Filter::new(typed, &model);
-            model.holders.iter().filter(|group| filter.holder(group)).count()
-        };
-        assert_eq!((holders(""), holders("pid:4242"), holders("close_wait")), (model.holders.len(), 1, 2));
     }
 }

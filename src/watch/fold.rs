@@ -28,6 +28,10 @@ pub struct Look<'a> {
     pub walked: bool,
     /// The sockets of this process alone count.
     pub only: Option<u32>,
+    /// Whether that process has ended.
+    pub ended: bool,
+    /// Ephemeral ports that no connection is given, as [`crate::sample::Machine::passed_over`].
+    pub passed_over: &'a BTreeSet<u16>,
     /// CPU time that the look took.
     pub cost: Duration,
 }
@@ -36,14 +40,14 @@ impl Model {
     /// What is known after one look more.
     #[must_use]
     pub fn next(&self, look: Look<'_>) -> Self {
-        let Look { at, mut sockets, owners, walked, only, cost } = look;
+        let Look { at, mut sockets, owners, walked, only, ended, passed_over, cost } = look;
         // A socket that moved on while the table was read is there twice: the later state is the higher one as a rule.
         sockets.sort_unstable_by_key(|entry| (entry.handle.cookie, Reverse(entry.state)));
         sockets.dedup_by_key(|entry| entry.handle.cookie);
         let listening: BTreeSet<u16> =
             sockets.iter().filter(|it| it.state == TcpState::Listen).map(|it| it.local.port()).collect();
         let mut rows = Vec::with_capacity(sockets.len());
-        let (mut groups, mut states) = (Groups::new(self.ports), States::default());
+        let (mut groups, mut states) = (Groups::new(self.ports, passed_over), States::default());
         let (mut earlier, mut gone) = (self.rows.iter().peekable(), Vec::new());
         for entry in sockets {
             let cookie = entry.handle.cookie;
@@ -74,7 +78,9 @@ impl Model {
             holders,
             processes: if walked { Arc::new(by_number(owners)) } else { Arc::clone(&self.processes) },
             denied: owners.denied(),
+            ended,
             ports: self.ports,
+            usable: self.ports.count().saturating_sub(u32::try_from(passed_over.len()).unwrap_or(u32::MAX)),
             cost,
             history,
         }

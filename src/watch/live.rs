@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use super::keys::{Effect, Key};
@@ -57,7 +57,7 @@ pub fn live(
     write: impl Fn(&Model) -> String + Clone + Send + 'static,
 ) -> io::Result<End> {
     // Before the terminal is taken: from then on each has somebody who gives it back.
-    let signals = Signals::new([SIGINT, SIGTERM, SIGTSTP, SIGWINCH])?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGCONT, SIGWINCH])?;
     let mut terminal = Terminal::enter()?;
     let begin = Arc::new(begin);
     let mut ui = Ui::new(Arc::clone(&begin));
@@ -91,8 +91,8 @@ pub fn live(
                     ui.looked(model);
                 }
                 Message::Told(text) => ui.tell(text),
-                Message::Signal(SIGWINCH) => {}
-                Message::Signal(SIGTSTP) => terminal.suspend()?,
+                // Another size, or stopped until now: only a frame is due.
+                Message::Signal(SIGWINCH | SIGCONT) => {}
                 Message::Signal(number) => return Ok(End::Signal(number)),
                 Message::Failed(error) => return Ok(End::Failed(error)),
                 Message::Panicked => return Ok(End::Panicked),

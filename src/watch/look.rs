@@ -1,8 +1,12 @@
 //! The edge to the kernel: a look at this machine, and the end of a socket.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::fold::Look;
@@ -33,8 +37,34 @@ pub trait Looker: Send {
 pub struct MachineLooker {
     machine: Machine,
     owners: Owners,
-    only: Option<u32>,
+    only: Option<Watched>,
     next_walk: Monotonic,
+}
+
+/// The one process that is watched.
+struct Watched {
+    pid: u32,
+    /// Tells its end, and is no later process's of this number; none where the kernel has no such thing.
+    pidfd: Option<OwnedFd>,
+    ended: bool,
+}
+
+impl Watched {
+    fn new(pid: u32) -> Self {
+        let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        Self { pid, pidfd: number.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()), ended: false }
+    }
+
+    /// Whether it has ended since it was last asked.
+    fn ends(&mut self) -> bool {
+        let ended = match &self.pidfd {
+            Some(pidfd) => {
+                poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+            }
+            None => !Path::new(&format!("/proc/{}", self.pid)).exists(),
+        };
+        ended && !std::mem::replace(&mut self.ended, ended)
+    }
 }
 
 impl MachineLooker {
@@ -46,7 +76,7 @@ impl MachineLooker {
         let namespace = scope.process().map_or(Ok(None), namespace_of).map_err(Error::Enter)?;
         let machine = Machine::open(scope.filters(), namespace)?;
         let next_walk = Monotonic::from_nanos(0);
-        Ok(Self { machine, owners: Owners::default(), only: scope.process(), next_walk })
+        Ok(Self { machine, owners: Owners::default(), only: scope.process().map(Watched::new), next_walk })
     }
 
     /// The model before the first look.
@@ -57,13 +87,15 @@ impl MachineLooker {
 
     /// Asks the processes what they hold, if there is anything new to learn and it is not too dear. Tells whether it did.
     fn walk(&mut self, at: Monotonic, sockets: &[Entry]) -> bool {
+        // Its sockets may live on in another process, and are none of its any more.
+        let ends = self.only.as_mut().is_some_and(Watched::ends);
         let unknown = |entry: &Entry| entry.inode != 0 && self.owners.of(entry.inode).is_none();
-        if at < self.next_walk || !sockets.iter().any(unknown) {
+        if !ends && (at < self.next_walk || !sockets.iter().any(unknown)) {
             return false;
         }
         let before = thread_cpu();
         let inodes: HashSet<u64> = sockets.iter().map(|entry| entry.inode).collect();
-        self.owners.walk(self.only, &|inode| inodes.contains(&inode));
+        self.owners.walk(self.only.as_ref().map(|it| it.pid), &|inode| inodes.contains(&inode));
         self.next_walk = at.after((thread_cpu().saturating_sub(before)) * WALK_REST);
         true
     }
@@ -75,7 +107,17 @@ impl Looker for MachineLooker {
         let sockets = self.machine.look()?;
         let at = Monotonic::now();
         let walked = self.walk(at, &sockets);
-        let look = Look { at, sockets, owners: &self.owners, walked, only: self.only, cost: Duration::ZERO };
+        let only = self.only.as_ref();
+        let look = Look {
+            at,
+            sockets,
+            owners: &self.owners,
+            walked,
+            only: only.map(|it| it.pid),
+            ended: only.is_some_and(|it| it.ended),
+            passed_over: self.machine.passed_over(),
+            cost: Duration::ZERO,
+        };
         let mut model = before.next(look);
         model.cost = thread_cpu().saturating_sub(began);
         Ok(model)

@@ -6,6 +6,7 @@
 //! choice not taken: to tell a socket by its addresses, which a reused port gives to another connection; the kernel's
 //! cookie tells them apart.
 
+mod command;
 mod figures;
 mod filter;
 mod fold;
@@ -19,6 +20,7 @@ mod once;
 mod order;
 mod pace;
 mod peer;
+mod question;
 mod run;
 mod scope;
 mod snapshot;
@@ -31,7 +33,7 @@ mod ui;
 mod view;
 
 pub use fold::Look;
-pub use group::{HolderGroup, PeerGroup};
+pub use group::{HolderGroup, PeerGroup, Since};
 pub use keys::{Effect, Key};
 pub use live::{End, live};
 pub use look::{Looker, MachineLooker};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::command::{short, within};
 use super::group::{HolderGroup, PeerGroup};
 use super::history::{History, States};
 use super::peer::Peer;
@@ -58,8 +59,12 @@ pub struct Model {
     pub processes: Arc<BTreeMap<u32, Owner>>,
     /// Processes that could not be looked into.
     pub denied: usize,
+    /// The process that is watched has ended.
+    pub ended: bool,
     /// The local ports that connections are given.
     pub ports: PortRange,
+    /// How many of them there are towards each destination: without those that are reserved or listened on.
+    pub usable: u32,
     /// CPU time of the last look.
     pub cost: Duration,
     pub(super) history: History,
@@ -79,7 +84,9 @@ impl Model {
             holders: Vec::new(),
             processes: Arc::default(),
             denied: 0,
+            ended: false,
             ports,
+            usable: ports.count(),
             cost: Duration::ZERO,
             history: History::default(),
         }
@@ -91,16 +98,27 @@ impl Model {
         self.at.since(row.since)
     }
 
-    /// A holder in one word.
+    /// A holder in a few words: its number, its program, and what the program was given.
     #[must_use]
     pub fn name(&self, holder: Holder) -> String {
         match holder {
             Holder::Process(pid) => {
-                let name = self.processes.get(&pid).map_or("", |owner| owner.name.as_str());
-                format!("{pid} {name}")
+                let command = self.processes.get(&pid).map_or(String::new(), |owner| short(&owner.command));
+                format!("{pid} {command}")
             }
             Holder::Unknown(uid) => format!("? (user {uid})"),
             Holder::Kernel => "-".to_owned(),
+        }
+    }
+
+    /// The same in a column of `width`, which shows at least the beginning of what identifies it.
+    pub(super) fn name_within(&self, holder: Holder, width: usize) -> String {
+        let name = self.name(holder);
+        match (holder, name.split_once(' ')) {
+            (Holder::Process(_), Some((pid, command))) => {
+                format!("{pid} {}", within(command, width.saturating_sub(pid.len() + 1)))
+            }
+            _ => name,
         }
     }
 
@@ -113,7 +131,7 @@ impl Model {
 
     fn destination<'a>(&self, group: &'a PeerGroup) -> Option<Destination<'a>> {
         let (&source, &used) = group.sources.iter().max_by_key(|&(ip, used)| (*used, std::cmp::Reverse(*ip)))?;
-        let available = self.ports.count();
+        let available = self.usable;
         let per_s = group.trend.as_ref().and_then(|trend| trend.ports_per_s());
         let left = f64::from(available.saturating_sub(used));
         let full_in = per_s.and_then(|per_s| Duration::try_from_secs_f64(left / per_s).ok());

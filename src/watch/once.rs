@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figures::held;
+use super::figures::held_since;
 use super::model::{Holder, Model};
 use super::scope::Scope;
 use super::view::{holder_name, socket_texts};
@@ -15,7 +15,8 @@ const MOST: usize = 40;
 /// The model as text: states, ports, who holds what, and the sockets that are held longest.
 #[must_use]
 pub fn text(model: &Model, scope: &Scope) -> String {
-    let mut out = format!("{scope}: {} sockets\n", Count(model.rows.len() as u64));
+    let ended = if model.ended { ", THE PROCESS HAS ENDED" } else { "" };
+    let mut out = format!("{scope}: {} sockets{ended}\n", Count(model.rows.len() as u64));
     for (state, n) in model.states.seen() {
         let _ = writeln!(out, "  {state:<12}{:>9}", Count(u64::from(n)));
     }
@@ -32,7 +33,9 @@ pub fn text(model: &Model, scope: &Scope) -> String {
 fn ports(out: &mut String, model: &Model) {
     let all = model.destinations();
     if !all.is_empty() {
-        let _ = writeln!(out, "ports used of {} ({})", Count(u64::from(model.ports.count())), model.ports);
+        let (usable, without) = (Count(u64::from(model.usable)), model.ports.count() - model.usable);
+        let less = if without > 0 { format!(" without {without} reserved or listened on") } else { String::new() };
+        let _ = writeln!(out, "ports used of {usable} ({}{less})", model.ports);
     }
     for it in all.iter().take(MOST) {
         let share = 100.0 * f64::from(it.used) / f64::from(it.available);
@@ -48,7 +51,8 @@ fn groups(out: &mut String, model: &Model) {
     out.push_str("held by        sockets   in CLOSE_WAIT\n");
     for group in groups.iter().take(MOST) {
         let close_wait = group.states.of(TcpState::CloseWait);
-        let since = group.oldest.map_or(String::new(), |since| format!(" for up to {}", held(model.at.since(since))));
+        let oldest = group.oldest.map(|since| held_since(model.at, since));
+        let since = oldest.map_or(String::new(), |oldest| format!(", the longest for {oldest}"));
         let _ = writeln!(
             out,
             "  {:>20} {:>14}{since}  {}",

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::group::Since;
 use super::history::States;
 use super::model::{Destination, Holder, Model, Row};
 use super::peer::Peer;
 use super::scope::Scope;
 use super::trend::Leak;
 use crate::record::{Counts, PortRangeSummary, TcpState};
-use crate::units::Monotonic;
 
 /// The sockets of this machine at one look.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,8 +31,12 @@ pub struct WatchSnapshot {
     pub looks: u64,
     /// Sockets by state.
     pub states: Counts<TcpState>,
+    /// Whether the process of `--pid` has ended.
+    pub process_ended: bool,
     /// The local ports that connections are given.
     pub ephemeral_ports: PortRangeSummary,
+    /// How many of them there are towards each destination: without those that are reserved or listened on.
+    pub usable_ports: u32,
     /// Ports used up towards each destination, the fullest first.
     pub destinations: Vec<DestinationUse>,
     /// Sockets by where they lead to.
@@ -54,7 +58,7 @@ pub struct DestinationUse {
     pub remote: SocketAddr,
     /// Ports that are used.
     pub used: u32,
-    /// Ports that there are.
+    /// Ports that there are: `usable_ports`.
     pub available: u32,
     /// How many more a second at present; null when they do not get more, or one look was all.
     pub per_s: Option<f64>,
@@ -95,17 +99,22 @@ pub struct Sum {
     pub states: Counts<TcpState>,
     /// How long the longest has been in CLOSE_WAIT, in seconds; null when none is.
     pub close_wait_held_s: Option<f64>,
-    /// CLOSE_WAIT that only grows; null where it does not.
+    /// Whether that is the least: it was there before this program looked.
+    pub close_wait_held_at_least: bool,
+    /// CLOSE_WAIT that only grows, or has only grown; null where it has not.
     pub leak: Option<LeakFigures>,
 }
 
-/// CLOSE_WAIT that only grows.
+/// CLOSE_WAIT that only grows, or has only grown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeakFigures {
     /// By how many it has grown since one last left it.
     pub grown: u32,
     /// How long ago that was, in seconds.
     pub for_s: f64,
+    /// Sockets a second at present: over the last 10 seconds of growth, or the last 5 looks that found more where those
+    /// lie further apart; null when it stands still, which takes 5 seconds and 5 times as long as lay between those looks.
+    pub per_s: Option<f64>,
 }
 
 /// One socket.
@@ -125,12 +134,23 @@ pub struct SocketRow {
     pub pid: Option<u32>,
     /// The user that made it.
     pub uid: u32,
-    /// Bytes that wait to be read; a FIN counts as one.
+    /// Bytes that wait to be read; a FIN counts as one. 0 for a listener.
     pub unread: u32,
-    /// Bytes that wait to be sent or acknowledged.
+    /// Bytes that wait to be sent or acknowledged. 0 for a listener.
     pub unsent: u32,
+    /// Of a listener alone.
+    pub accept_queue: Option<AcceptQueue>,
     /// The inode that `/proc/PID/fd` names; 0 where no descriptor leads to it.
     pub inode: u64,
+}
+
+/// Connections that a listener has not accepted yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AcceptQueue {
+    /// How many wait.
+    pub waiting: u32,
+    /// How many may wait: its backlog.
+    pub most: u32,
 }
 
 impl WatchSnapshot {
@@ -157,11 +177,13 @@ pub fn snapshot(model: &Model, scope: &Scope, taken_at: String) -> WatchSnapshot
         watched_s: model.at.since(model.begun).as_secs_f64(),
         looks: model.looks,
         states: model.states.seen().map(|(state, n)| (state, u64::from(n))).collect(),
+        process_ended: model.ended,
         ephemeral_ports: PortRangeSummary {
             low: model.ports.low(),
             high: model.ports.high(),
             count: model.ports.count(),
         },
+        usable_ports: model.usable,
         destinations: model.destinations().iter().filter_map(destination).collect(),
         remotes: model
             .peers
@@ -209,16 +231,18 @@ fn holding(model: &Model, holder: Holder, sum: Sum) -> Holding {
     Holding { pid, command, uid, sockets: sum }
 }
 
-fn sum(model: &Model, states: States, oldest: Option<Monotonic>, leak: Option<Leak>) -> Sum {
+fn sum(model: &Model, states: States, oldest: Option<Since>, leak: Option<Leak>) -> Sum {
     Sum {
         states: states.seen().map(|(state, n)| (state, u64::from(n))).collect(),
-        close_wait_held_s: oldest.map(|since| model.at.since(since).as_secs_f64()),
-        leak: leak.map(|leak| LeakFigures { grown: leak.grown, for_s: leak.lasts.as_secs_f64() }),
+        close_wait_held_s: oldest.map(|since| model.at.since(since.at).as_secs_f64()),
+        close_wait_held_at_least: oldest.is_some_and(|since| since.at_least),
+        leak: leak.map(|leak| LeakFigures { grown: leak.grown, for_s: leak.lasts.as_secs_f64(), per_s: leak.per_s }),
     }
 }
 
 fn socket(model: &Model, row: &Row) -> SocketRow {
     let entry = &row.entry;
+    let listens = entry.state == TcpState::Listen;
     SocketRow {
         local: entry.local,
         remote: entry.remote,
@@ -227,8 +251,9 @@ fn socket(model: &Model, row: &Row) -> SocketRow {
         at_least: row.at_least,
         pid: pid(row.holder),
         uid: entry.uid,
-        unread: entry.unread,
-        unsent: entry.unsent,
+        unread: if listens { 0 } else { entry.unread },
+        unsent: if listens { 0 } else { entry.unsent },
+        accept_queue: listens.then_some(AcceptQueue { waiting: entry.unread, most: entry.unsent }),
         inode: entry.inode,
     }
 }
@@ -259,9 +284,15 @@ mod tests {
         );
         assert_eq!(document["sockets"].as_array().unwrap().len(), model.rows.len());
         let leaky = snapshot.processes.iter().find(|it| it.sockets.leak.is_some()).unwrap();
-        assert_eq!((leaky.pid, leaky.command.as_deref()), (Some(4242), Some("python3 app.py --pool")));
+        assert_eq!(
+            (leaky.pid, leaky.command.as_deref()),
+            (Some(4242), Some("/opt/python/3.11.9/bin/python3.11 /srv/apps/pooler.py --pool"))
+        );
         assert!(snapshot.destinations[0].per_s.is_some() && snapshot.destinations[0].full_in_s.is_some());
         assert!(snapshot.sockets.windows(2).all(|pair| pair[0].held_s >= pair[1].held_s));
+        let listener = snapshot.sockets.iter().find(|it| it.state == TcpState::Listen).unwrap();
+        let queue = Some(AcceptQueue { waiting: 2, most: 50 });
+        assert_eq!((listener.unread, listener.unsent, &listener.accept_queue), (0, 0, &queue));
         document["sockets"][0]["state"] = "open".into();
         assert!(!schema.is_valid(&document), "a schema that takes anything proves nothing");
     }

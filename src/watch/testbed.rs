@@ -1,5 +1,6 @@
 //! For tests: a machine that leaks, looked at for half a minute, made of nothing but values.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(super) fn at(seconds: u64) -> Monotonic {
 /// The sockets at one second: python3 (4242) leaks 20 a second towards 10.0.0.9:1433, nginx (80) serves and closes.
 fn sockets(second: u64) -> Vec<Entry> {
     let mut all = vec![
-        entry(1, "0.0.0.0:443", "0.0.0.0:0", TcpState::Listen),
+        Entry { unread: 2, unsent: 50, ..entry(1, "0.0.0.0:443", "0.0.0.0:0", TcpState::Listen) },
         entry(2, "10.0.0.1:55000", "10.0.0.7:5432", TcpState::Established),
         entry(3, "[fd00::1]:443", "[fd00::2]:50123", TcpState::Established),
         Entry { uid: 33, ..entry(900_000, "10.0.0.1:50999", "10.0.0.8:8080", TcpState::Established) },
@@ -69,7 +70,10 @@ fn owners(second: u64) -> Owners {
     Owners::of_these(
         [
             (owner(80, "nginx", "nginx: worker process"), nginx.collect()),
-            (owner(4242, "python3", "python3 app.py --pool"), (1000..1000 + second * 20).collect()),
+            (
+                owner(4242, "python3.11", "/opt/python/3.11.9/bin/python3.11 /srv/apps/pooler.py --pool"),
+                (1000..1000 + second * 20).collect(),
+            ),
             (owner(5000, "psql", "psql -h 10.0.0.7"), vec![2]),
         ],
         3,
@@ -81,7 +85,16 @@ pub(super) fn looked(seconds: impl IntoIterator<Item = u64>) -> Model {
     seconds.into_iter().fold(Model::empty(PortRange::LINUX_DEFAULT), |model, second| {
         let cost = Duration::from_micros(4_200);
         let owners = owners(second);
-        model.next(Look { at: at(second), sockets: sockets(second), owners: &owners, walked: true, only: None, cost })
+        model.next(Look {
+            at: at(second),
+            sockets: sockets(second),
+            owners: &owners,
+            walked: true,
+            only: None,
+            ended: false,
+            passed_over: &BTreeSet::new(),
+            cost,
+        })
     })
 }
 

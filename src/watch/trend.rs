@@ -3,21 +3,30 @@
 //! A leak is not a number of sockets but what becomes of them: a busy correct client has some in CLOSE_WAIT at every
 //! look, but never the same ones for long. So one that leaves the state, known by its cookie, ends the suspicion. The
 //! choice not taken: a threshold on the count.
+//!
+//! What is called *present* is defined here and nowhere else. A leak's rate is that of the last ten seconds of its
+//! growth, or of the last five looks that found more where those lie further apart: so a leak of one socket a minute has
+//! a rate too. It stands still once nothing has come for five seconds and for five times as long as lay between those
+//! looks; then it has no rate, and what it holds it still holds. The choice not taken: the average since it began, which
+//! tells of a leak that ended an hour ago that it goes on.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::units::Monotonic;
 
-/// Looks that are kept.
-const KEPT: usize = 64;
+/// Looks, and looks that found more, that are kept; a look comes once a second at the most often.
+const KEPT: usize = 32;
 /// CLOSE_WAIT that grows for a shorter time, in fewer looks or by fewer sockets may be one burst.
 const LONG_ENOUGH: Duration = Duration::from_secs(5);
 const RISES: u32 = 3;
 const GROWN: u32 = 5;
-/// The present is the last 15 seconds, or the last 5 looks where that is longer.
-const PRESENT: Duration = Duration::from_secs(15);
+/// The present is the last 10 seconds, or the last 5 looks where that is longer.
+const PRESENT: Duration = Duration::from_secs(10);
 const PRESENT_LOOKS: usize = 5;
+/// What has not grown for this long, and for 5 times as long as lay between its looks that found more, stands still.
+const STILL: Duration = Duration::from_secs(5);
+const STILL_GAPS: u32 = 5;
 
 /// One look at the group.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,29 +43,27 @@ pub(super) struct Trend {
     /// Since when nothing has left CLOSE_WAIT, and how many were in it then.
     since: Monotonic,
     base: u32,
-    /// Looks since then that found more than the one before.
+    /// Looks since then that found more than the one before, and the last of them with what they found; the first is
+    /// that beginning itself as long as it is kept.
     rises: u32,
+    rose: VecDeque<(Monotonic, u32)>,
 }
 
-/// CLOSE_WAIT that only grows.
+/// CLOSE_WAIT that only grows, or has only grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Leak {
     /// For how long none has left it.
     pub(super) lasts: Duration,
     /// By how many it has grown in that time.
     pub(super) grown: u32,
-}
-
-impl Leak {
-    /// Sockets a second.
-    pub(super) fn per_s(self) -> f64 {
-        f64::from(self.grown) / self.lasts.as_secs_f64().max(0.001)
-    }
+    /// Sockets a second at present; none when it stands still.
+    pub(super) per_s: Option<f64>,
 }
 
 impl Trend {
     pub(super) fn new(at: Monotonic, close_wait: u32, used: u32) -> Self {
-        Self { points: VecDeque::from([Point { at, close_wait, used }]), since: at, base: close_wait, rises: 0 }
+        let points = VecDeque::from([Point { at, close_wait, used }]);
+        Self { points, since: at, base: close_wait, rises: 0, rose: VecDeque::from([(at, close_wait)]) }
     }
 
     /// Takes a look in; `left` of those that were in CLOSE_WAIT are not any more.
@@ -64,42 +71,71 @@ impl Trend {
         let before = self.points.back().map_or(close_wait, |point| point.close_wait);
         if left > 0 {
             (self.since, self.base, self.rises) = (at, close_wait, 0);
+            self.rose.clear();
+            self.rose.push_back((at, close_wait));
         } else if close_wait > before {
             self.rises += 1;
+            keep(&mut self.rose, (at, close_wait));
         }
-        if self.points.len() == KEPT {
-            self.points.pop_front();
-        }
-        self.points.push_back(Point { at, close_wait, used });
+        keep(&mut self.points, Point { at, close_wait, used });
     }
 
     /// The leak, if it is one: it has grown for a while, more than once, and nothing has ever left.
     pub(super) fn leak(&self) -> Option<Leak> {
         let last = self.points.back()?;
-        let leak = Leak { lasts: last.at.since(self.since), grown: last.close_wait.saturating_sub(self.base) };
-        (leak.lasts >= LONG_ENOUGH && leak.grown >= GROWN && self.rises >= RISES).then_some(leak)
+        let (lasts, grown) = (last.at.since(self.since), last.close_wait.saturating_sub(self.base));
+        let is_one = lasts >= LONG_ENOUGH && grown >= GROWN && self.rises >= RISES;
+        is_one.then(|| Leak { lasts, grown, per_s: self.grows(last.at) })
     }
 
-    /// Ports a second at present, by least squares; none unless it is above zero by more than twice its standard error.
-    pub(super) fn ports_per_s(&self) -> Option<f64> {
-        let last = self.points.back()?.at;
-        let old = self.points.iter().filter(|point| last.since(point.at) > PRESENT).count();
-        let skip = old.min(self.points.len().saturating_sub(PRESENT_LOOKS));
-        let present: Vec<(f64, f64)> = self
-            .points
-            .iter()
-            .skip(skip)
-            .map(|point| (-last.since(point.at).as_secs_f64(), f64::from(point.used)))
-            .collect();
-        slope(&present)
+    /// The rate of the present growth; none when it stands still.
+    fn grows(&self, now: Monotonic) -> Option<f64> {
+        let (newest, most) = *self.rose.back()?;
+        let recent = self.rose.iter().rev().enumerate().skip(1);
+        let mut recent = recent.skip_while(|(looks, (at, _))| *looks < PRESENT_LOOKS || newest.since(*at) < PRESENT);
+        // A leak that began just now is as old as it is.
+        let (looks, (oldest, least)) = match recent.next() {
+            Some((looks, oldest)) => (looks, *oldest),
+            None => (self.rose.len() - 1, *self.rose.front()?),
+        };
+        let span = newest.since(oldest);
+        let gap = span / u32::try_from(looks.max(1)).unwrap_or(u32::MAX);
+        let still = now.since(newest) >= STILL.max(gap * STILL_GAPS);
+        // Fewer than before are sockets whose holder was found out meanwhile: another group has them.
+        let more = most.saturating_sub(least);
+        (more > 0 && !still).then(|| f64::from(more) / span.as_secs_f64().max(0.001))
     }
+
+    /// Ports a second at present, by least squares over all that are used, or as the leak grows where that is more; none
+    /// unless the slope is above zero by more than twice its standard error, and the later half of the present grows too.
+    pub(super) fn ports_per_s(&self) -> Option<f64> {
+        let last = self.points.back()?;
+        let age = |point: &Point| last.at.since(point.at);
+        let old = self.points.iter().filter(|point| age(point) > PRESENT).count();
+        let skip = old.min(self.points.len().saturating_sub(PRESENT_LOOKS));
+        let present: Vec<&Point> = self.points.iter().skip(skip).collect();
+        let half = age(present.first()?) / 2;
+        let middle = present.iter().rev().find(|point| age(point) >= half)?;
+        let line: Vec<(f64, f64)> =
+            present.iter().map(|point| (-age(point).as_secs_f64(), f64::from(point.used))).collect();
+        let used = slope(&line).filter(|_| last.used > middle.used);
+        let leak = self.leak().and_then(|leak| leak.per_s);
+        used.into_iter().chain(leak).reduce(f64::max)
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, newest: T) {
+    if kept.len() == KEPT {
+        kept.pop_front();
+    }
+    kept.push_back(newest);
 }
 
 fn slope(points: &[(f64, f64)]) -> Option<f64> {
     if points.len() < 3 {
         return None;
     }
-    #[expect(clippy::cast_precision_loss, reason = "at most 64 points")]
+    #[expect(clippy::cast_precision_loss, reason = "at most 32 points")]
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0 / n, sum.1 + it.1 / n));
     let sum = |term: &dyn Fn(f64, f64) -> f64| points.iter().map(|it| term(it.0 - x, it.1 - y)).sum::<f64>();
@@ -131,9 +167,50 @@ mod tests {
         let leaky: Vec<_> = (0..=10).map(|second| (40 * second, 0)).collect();
         let leak = trend(&leaky).leak().unwrap();
         assert_eq!((leak.lasts, leak.grown), (Duration::from_secs(10), 400));
-        assert!((leak.per_s() - 40.0).abs() < 1e-9);
+        assert!((leak.per_s.unwrap() - 40.0).abs() < 1e-9);
         assert!((trend(&leaky).ports_per_s().unwrap() - 40.0).abs() < 1e-9);
         assert_eq!(trend(&leaky[..5]).leak(), None, "too soon to say");
+    }
+
+    /// What a screen says of a group at one second: the leak's rate and the ports', a minute; 0 where there is none.
+    fn said(looks: &[(u32, u32)], second: usize) -> (u32, u32) {
+        let trend = trend(&looks[..=second]);
+        let a_minute = |per_s: Option<f64>| format!("{:.0}", 60.0 * per_s.unwrap_or(0.0)).parse().unwrap();
+        (a_minute(trend.leak().unwrap().per_s), a_minute(trend.ports_per_s()))
+    }
+
+    #[test]
+    fn growth_that_has_ended_has_no_rate_and_is_a_leak_still() {
+        // Ten a second for six seconds, and then nothing: a user saw it called `+2.2/s` for a quarter of a minute.
+        let ended: Vec<_> = (0..=60u32).map(|second| (10 * second.min(6), 0)).collect();
+        assert_eq!((said(&ended, 6), said(&ended, 10)), ((600, 600), (600, 600)), "until it is sure");
+        for second in 11..=60 {
+            assert_eq!(said(&ended, second), (0, 0), "{second}");
+        }
+        let leak = trend(&ended).leak().unwrap();
+        assert_eq!((leak.grown, leak.lasts), (60, Duration::from_secs(60)), "what it holds it still holds");
+        // It begins again: at its own rate, not at that of both parts.
+        let again: Vec<_> =
+            (0..=90u32).map(|second| (10 * second.min(6) + 30 * second.saturating_sub(60), 0)).collect();
+        assert_eq!(said(&again, 90), (1_800, 1_800));
+        // It slows down: the present rate is the slow one.
+        let slower: Vec<_> = (0..=60u32).map(|second| (50 * second.min(20) + second.saturating_sub(20), 0)).collect();
+        assert_eq!(said(&slower, 60), (60, 60));
+    }
+
+    #[test]
+    fn a_slow_leak_grows_between_two_sockets_too() {
+        // One every 20 seconds.
+        let slow: Vec<_> = (0..=300u32).map(|second| (second / 20, 0)).collect();
+        for second in 120..=300 {
+            assert_eq!(said(&slow, second).0, 3, "{second}");
+        }
+        assert_eq!(said(&slow, 300).1, 3, "ports too, though ten seconds are too short to see it");
+        // Bursts of 20 every 10 seconds.
+        let bursts: Vec<_> = (0..=120u32).map(|second| (second / 10 * 20, 0)).collect();
+        for second in 60..=120 {
+            assert_eq!(said(&bursts, second).0, 120, "{second}");
+        }
     }
 
     #[test]

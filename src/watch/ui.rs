@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{Effect, Key};
 use super::model::{Holder, Model};
 use super::order::Shown;
-use crate::record::TcpState;
+use super::question::Question;
 use crate::sample::Entry;
 
 /// Which table the keys belong to.
@@ -59,7 +59,7 @@ pub struct Ui {
     /// The cursor's place by pane, and the first row on the screen.
     pub(super) cursors: [Cursor; 3],
     pub(super) marked: BTreeSet<u64>,
-    pub(super) question: Option<Vec<Entry>>,
+    pub(super) question: Option<Question>,
     pub(super) note: Option<String>,
     pub(super) help: bool,
     pub(super) span: Duration,
@@ -164,11 +164,12 @@ impl Ui {
             return Effect::Redraw;
         }
         self.note = None;
-        if let Some(sockets) = self.question.take() {
+        if let Some(question) = self.question.take() {
             return match key {
                 Key::Char('y' | 'Y') => {
-                    self.marked.clear();
-                    Effect::Destroy(sockets)
+                    let asked: BTreeSet<u64> = question.sockets.iter().map(|entry| entry.handle.cookie).collect();
+                    self.marked.retain(|cookie| !asked.contains(cookie));
+                    Effect::Destroy(question.sockets)
                 }
                 _ => {
                     self.tell("nothing was destroyed");
@@ -204,7 +205,10 @@ impl Ui {
                 self.filtered(if self.filter == only { String::new() } else { only.to_owned() });
             }
             Key::Char(' ') => self.mark(),
-            Key::Char('x') => self.ask(),
+            Key::Char('x') => match Question::of(self) {
+                Ok(question) => self.question = Some(question),
+                Err(why) => self.tell(why),
+            },
             Key::Char('1' | '2' | '3') | Key::Tab | Key::BackTab => self.turn(key),
             Key::Enter => self.follow(),
             Key::Escape => {
@@ -266,13 +270,11 @@ impl Ui {
         let at = self.cursor().at;
         let filter = match self.pane {
             Pane::Sockets => return,
-            Pane::Peers => self.shown.peers.get(at).map(|it| self.model.peers[*it as usize].peer.as_filter()),
-            Pane::Processes => {
-                self.shown.holders.get(at).and_then(|it| match self.model.holders[*it as usize].holder {
-                    Holder::Process(pid) => Some(format!("pid:{pid}")),
-                    Holder::Unknown(_) | Holder::Kernel => None,
-                })
-            }
+            Pane::Peers => self.shown.peers.get(at).map(|it| self.model.peers[it.index()].peer.as_filter()),
+            Pane::Processes => self.shown.holders.get(at).and_then(|it| match self.model.holders[it.index()].holder {
+                Holder::Process(pid) => Some(format!("pid:{pid}")),
+                Holder::Unknown(_) | Holder::Kernel => None,
+            }),
         };
         if let Some(filter) = filter {
             self.pane = Pane::Sockets;
@@ -288,26 +290,7 @@ impl Ui {
         self.travel(Key::Down);
     }
 
-    /// Asks whether the marked sockets, or the one under the cursor, are to be destroyed.
-    fn ask(&mut self) {
-        let marked = |cookie: &u64| {
-            let at = self.model.rows.binary_search_by_key(cookie, |row| row.entry.handle.cookie).ok()?;
-            Some(self.model.rows[at].entry)
-        };
-        let mut sockets: Vec<Entry> = self.marked.iter().filter_map(marked).collect();
-        if sockets.is_empty() {
-            sockets.extend(self.under_the_cursor());
-        }
-        // A listener is not stuck: its program wants it.
-        sockets.retain(|entry| entry.state != TcpState::Listen);
-        if sockets.is_empty() {
-            self.tell("mark connections with space in the table of sockets, then press x");
-        } else {
-            self.question = Some(sockets);
-        }
-    }
-
-    fn under_the_cursor(&self) -> Option<Entry> {
+    pub(super) fn under_the_cursor(&self) -> Option<Entry> {
         let at = self.shown.sockets.get(self.cursor().at).filter(|_| self.pane == Pane::Sockets)?;
         Some(self.model.rows[*at as usize].entry)
     }

@@ -210,6 +210,60 @@ fn it_stops_with_the_terminal_given_back_and_goes_on_with_its_own() {
     screen.is_restored();
 }
 
+/// The same of a run, which waits for no signal itself: it left the shell without a cursor, on the run's own screen.
+#[test]
+fn a_run_on_the_screen_stops_with_the_terminal_given_back_too() {
+    let stopped = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ");
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program());
+    command.args(["run", "--watch", "--close", "orderly", "--rate", "60/s", "--attempts", "300"]);
+    command.current_dir(dir.path());
+    let mut screen = Screen::start(command);
+    screen.shows("login_rejected");
+    assert!(!screen.is_a_shells());
+    kill(screen.child.id(), "-TSTP");
+    wait_until("stopped", || stopped(screen.child.id()));
+    screen.is_restored();
+    screen.written.lock().unwrap().clear();
+    kill(screen.child.id(), "-CONT");
+    // Everything is drawn anew, on the screen that is the run's again.
+    for text in ["\x1b[?1049h", "closewait run", "login_rejected", "Ctrl-C ends the run"] {
+        screen.shows(text);
+    }
+    assert!(!screen.is_a_shells());
+    assert_eq!(screen.child.wait().unwrap().code(), Some(0));
+    screen.is_restored();
+}
+
+#[test]
+fn the_end_of_the_watched_process_is_said() {
+    let mut watched = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut screen = Screen::watch(&["--pid", &watched.id().to_string()]);
+    screen.shows("0 sockets");
+    assert!(!screen.written().contains("HAS ENDED"));
+    watched.kill().unwrap();
+    // Before anybody has waited for it: a zombie has ended.
+    screen.shows_anew("THE PROCESS HAS ENDED");
+    watched.wait().unwrap();
+    screen.press("q");
+    assert_eq!(screen.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_counts_the_ports_that_doctor_counts() {
+    // In the range, and hence no connection's.
+    let (port, held) = connections(1, 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    wait_until("both look while nobody else begins or ends to listen", || {
+        let doctor = closewait(&["doctor", "--json", "-"]).done().json();
+        let watch = closewait(&["watch", &format!(":{port}"), "--json", "-"]).done().exits(0).json();
+        assert!(watch["usable_ports"].as_u64() < watch["ephemeral_ports"]["count"].as_u64());
+        assert_eq!(watch["destinations"][0]["available"], watch["usable_ports"]);
+        doctor["ports"]["usable"] == watch["usable_ports"]
+    });
+    drop((listener, held));
+}
+
 #[test]
 fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     let (port, mut held) = connections(0, 1);
@@ -227,7 +281,10 @@ fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
     // CLOSE_WAIT alone: on a busy machine the other end may have been in its state for longer, and then stands first.
     screen.press("c");
     screen.press("x");
-    screen.shows_anew("Destroy 1 CLOSE_WAIT");
+    screen.shows_anew("Destroy the socket under the cursor: CLOSE_WAIT");
+    // Whole, on 80 columns: what it does, and what to press.
+    screen.shows_anew("ECONNABORTED");
+    screen.shows_anew("y/N");
     screen.press("n");
     screen.shows_anew("nothing was destroyed");
     screen.press("x");

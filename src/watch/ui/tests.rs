@@ -1,5 +1,6 @@
 use super::super::testbed::{leaking, looked};
 use super::*;
+use crate::record::TcpState;
 
 fn ui() -> Ui {
     let mut ui = Ui::new(Arc::new(leaking()));
@@ -96,7 +97,7 @@ fn a_frozen_screen_waits_for_the_newest_look() {
 fn nothing_is_destroyed_without_a_yes() {
     let mut ui = ui();
     assert_eq!(press(&mut ui, "x"), Effect::None);
-    assert_eq!(ui.question.as_ref().map(Vec::len), Some(1));
+    assert_eq!(ui.question.as_ref().map(|it| it.sockets.len()), Some(1));
     assert_eq!(press(&mut ui, "q"), Effect::None, "any other key is a no, and no other command");
     assert_eq!((ui.question.as_ref(), ui.note.as_deref()), (None, Some("nothing was destroyed")));
     let Effect::Destroy(one) = press(&mut ui, "xy") else { panic!("a yes") };
@@ -108,6 +109,36 @@ fn nothing_is_destroyed_without_a_yes() {
     assert_eq!(ui.question, None);
     press(&mut ui, "2x");
     assert!(ui.question.is_none() && ui.note.is_some());
+}
+
+#[test]
+fn it_is_said_what_will_be_destroyed() {
+    let mut ui = ui();
+    let asked = |ui: &Ui| ui.question.as_ref().unwrap().text(&ui.model);
+    press(&mut ui, "x");
+    let one = "Nothing is marked. Destroy the socket under the cursor: CLOSE_WAIT 10.0.0.1:32768 to 10.0.0.9:1433 of \
+               4242 python3.11 pooler.py --pool?";
+    assert!(asked(&ui).starts_with(one) && asked(&ui).ends_with("y/N"), "{}", asked(&ui));
+    press(&mut ui, "n x");
+    assert!(asked(&ui).starts_with("Destroy 1 marked socket: CLOSE_WAIT 10.0.0.1:32768 to"), "{}", asked(&ui));
+    press(&mut ui, "n/time_w\n  x");
+    assert!(asked(&ui).starts_with("Destroy 2 marked sockets: 2 TIME_WAIT of -? (1 more marked"), "{}", asked(&ui));
+}
+
+#[test]
+fn a_mark_that_the_filter_hides_is_not_destroyed() {
+    let mut ui = ui();
+    press(&mut ui, "  /time_w\n ");
+    let Effect::Destroy(shown) = press(&mut ui, "xy") else { panic!("a yes") };
+    assert_eq!(shown.iter().map(|it| it.state).collect::<Vec<_>>(), [TcpState::TimeWait]);
+    // The two that were hidden are marked still, and nothing under the cursor is taken for them.
+    assert_eq!(press(&mut ui, "x"), Effect::None);
+    assert!(ui.question.is_none() && ui.note.as_ref().unwrap().contains("hides"), "{:?}", ui.note);
+    press(&mut ui, "/");
+    (0..6).for_each(|_| drop(ui.key(Key::Backspace)));
+    ui.key(Key::Enter);
+    let Effect::Destroy(rest) = press(&mut ui, "xy") else { panic!("a yes") };
+    assert_eq!(rest.iter().map(|it| it.state).collect::<Vec<_>>(), [TcpState::CloseWait; 2]);
 }
 
 #[test]

@@ -13,14 +13,16 @@ pub(super) fn line(ui: &Ui, scope: &Scope, theme: Theme, width: u16) -> Line<'st
     let what = cut(&scope.to_string(), 30);
     let sockets = format!("   {} sockets", Count(model.rows.len() as u64));
     let state = if ui.frozen() { "   FROZEN (f goes on)" } else { "" };
+    let ended = if model.ended { "   THE PROCESS HAS ENDED" } else { "" };
     let watched = held(model.at.since(model.begun));
     let right = format!("watched {watched}, a look takes {}", cost(model.cost));
-    let left = "closewait watch ".len() + what.len() + sockets.len() + state.len();
+    let left = "closewait watch ".len() + what.len() + sockets.len() + ended.len() + state.len();
     let gap = usize::from(width).saturating_sub(left + right.chars().count());
     Line::from(vec![
         Span::styled("closewait watch ", theme.faint()),
         Span::styled(what, theme.strong()),
         Span::styled(sockets, theme.plain()),
+        Span::styled(ended, theme.bad()),
         Span::styled(state, theme.odd()),
         Span::styled(if gap > 0 { format!("{}{right}", " ".repeat(gap)) } else { String::new() }, theme.faint()),
     ])

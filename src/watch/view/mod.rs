@@ -62,7 +62,13 @@ pub fn draw(frame: &mut Frame<'_>, ui: &mut Ui, scope: &Scope, theme: Theme) {
     }
     line(frame, bottom, bottom::line(ui, theme, bottom.width));
     if ui.help {
-        help::draw(frame, tables, theme);
+        help::draw(frame, area, theme);
+    }
+    if let Some((said, style)) = bottom::said(ui, theme, area.width) {
+        let height = u16::try_from(said.len()).unwrap_or(area.height).min(area.height);
+        let place = Rect { y: area.bottom() - height, height, ..area };
+        frame.render_widget(Clear, place);
+        frame.render_widget(Paragraph::new(said.join("\n")).style(style), place);
     }
 }
 
@@ -84,8 +90,11 @@ fn pane(frame: &mut Frame<'_>, area: Rect, ui: &mut Ui, pane: Pane, theme: Theme
         Pane::Processes => groups::holders(ui, theme, width),
     };
     let alone = area.width == frame.area().width && pane == ui.pane && frame.area().height < LARGE.1;
-    let title =
-        if alone || frame.area().width < LARGE.0 { table::tabs(ui, theme) } else { table::title(ui, pane, theme) };
+    let title = if alone || frame.area().width < LARGE.0 {
+        table::tabs(ui, theme, width)
+    } else {
+        table::title(ui, pane, theme, width)
+    };
     let mut all = vec![title];
     all.extend(rows);
     lines(frame, area, all);

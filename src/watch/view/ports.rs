@@ -18,7 +18,8 @@ pub(super) fn lines(ui: &Ui, theme: Theme, area: Rect) -> Vec<Line<'static>> {
     let all = ui.model().destinations();
     if all.is_empty() {
         let ports = ui.model().ports;
-        let text = format!("ports      none of {} ({ports}) is used for a connection", Count(u64::from(ports.count())));
+        let text =
+            format!("ports      none of {} ({ports}) is used for a connection", Count(u64::from(ui.model().usable)));
         return vec![Line::styled(text, theme.faint())];
     }
     all.iter().take(rows).enumerate().map(|(at, it)| line(it, at == 0, theme, width)).collect()

@@ -2,7 +2,8 @@
 
 use ratatui::text::Line;
 
-use super::super::figures::held;
+use super::super::figures::held_since;
+use super::super::group::Since;
 use super::super::model::{Model, Row};
 use super::super::theme::Theme;
 use super::super::ui::{Pane, Sort, Ui};
@@ -48,7 +49,9 @@ pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
         };
         let mark = if marked { ("*".to_owned(), theme.bad()) } else { (" ".to_owned(), theme.plain()) };
         let mut spans = vec![mark];
-        for (&(name, width, _), text) in layout.iter().zip(texts(ui.model(), it, layout.len() > 5)) {
+        for (&(name, width, sort), text) in layout.iter().zip(texts(ui.model(), it, layout.len() > 5)) {
+            let holder = || ui.model().name_within(it.holder, width.unsigned_abs());
+            let text = if sort == Some(Sort::Process) { holder() } else { text };
             spans.push((cell(&text, width), if matches!(name, "held" | "state") { style } else { theme.plain() }));
         }
         row(ui, Pane::Sockets, at, theme, spans, width)
@@ -58,13 +61,16 @@ pub(super) fn lines(ui: &Ui, theme: Theme, width: usize) -> Vec<Line<'static>> {
 
 /// As the columns: with `queues` also what waits to be read and sent.
 pub(in crate::watch) fn texts(model: &Model, it: &Row, queues: bool) -> Vec<String> {
-    let more = if it.at_least { ">" } else { "" };
-    let entry = &it.entry;
-    let remote = if entry.state == TcpState::Listen { "*".to_owned() } else { entry.remote.to_string() };
-    let mut texts =
-        vec![format!("{more}{}", held(model.held(it))), entry.state.to_string(), entry.local.to_string(), remote];
+    let (entry, since) = (&it.entry, Since { at: it.since, at_least: it.at_least });
+    // What the kernel tells of a listener in the place of bytes are connections.
+    let listens = entry.state == TcpState::Listen;
+    let remote = match listens {
+        true => format!("* queue {}/{}", entry.unread, entry.unsent),
+        false => entry.remote.to_string(),
+    };
+    let mut texts = vec![held_since(model.at, since), entry.state.to_string(), entry.local.to_string(), remote];
     if queues {
-        texts.extend([entry.unread.to_string(), entry.unsent.to_string()]);
+        texts.extend([entry.unread, entry.unsent].map(|n| if listens { String::new() } else { n.to_string() }));
     }
     texts.push(model.name(it.holder));
     texts

@@ -22,7 +22,7 @@ pub(super) const ROWS: u16 = PAIRS.len() as u16;
 
 pub(super) fn lines(ui: &Ui, theme: Theme, area: Rect) -> Vec<Line<'static>> {
     let half = usize::from(area.width) / 2;
-    let leaks = ui.model().peers.iter().any(|group| group.leak().is_some());
+    let leak_grows = ui.model().peers.iter().any(|group| group.leak().is_some_and(|leak| leak.per_s.is_some()));
     let line = |pair: &[TcpState; 2]| {
         let mut spans = Vec::new();
         for (side, &state) in pair.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(super) fn lines(ui: &Ui, theme: Theme, area: Rect) -> Vec<Line<'static>> {
             let columns = ui.model().history.columns(state, ui.span, room);
             let style = match (state, count) {
                 (_, 0) => theme.faint(),
-                (TcpState::CloseWait, _) if leaks => theme.bad(),
+                (TcpState::CloseWait, _) if leak_grows => theme.bad(),
                 (TcpState::CloseWait, _) => theme.odd(),
                 _ => theme.plain(),
             };

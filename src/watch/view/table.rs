@@ -17,34 +17,40 @@ const fn name(pane: Pane) -> &'static str {
 }
 
 /// All tables' names, the one that shows set off.
-pub(super) fn tabs(ui: &Ui, theme: Theme) -> Line<'static> {
+pub(super) fn tabs(ui: &Ui, theme: Theme, width: usize) -> Line<'static> {
     let mut spans = Vec::new();
     for (at, pane) in Pane::ALL.into_iter().enumerate() {
         let style = if pane == ui.pane { theme.bar() } else { theme.faint() };
         spans.push(Span::styled(format!(" {} {} ", at + 1, named(ui, pane)), style));
         spans.push(Span::raw(" "));
     }
-    spans.extend(filter(ui, theme));
-    Line::from(spans)
+    let line = Line::from(spans);
+    let room = width.saturating_sub(line.width());
+    filter(line, ui, theme, room)
 }
 
 /// One table's name.
-pub(super) fn title(ui: &Ui, pane: Pane, theme: Theme) -> Line<'static> {
+pub(super) fn title(ui: &Ui, pane: Pane, theme: Theme, width: usize) -> Line<'static> {
     let style = if pane == ui.pane { theme.bar() } else { theme.strong() };
-    let mut spans = vec![Span::styled(format!(" {} {} ", pane as usize + 1, named(ui, pane)), style), Span::raw(" ")];
-    if pane == Pane::Sockets {
-        spans.extend(filter(ui, theme));
-    }
-    Line::from(spans)
+    let spans = vec![Span::styled(format!(" {} {} ", pane as usize + 1, named(ui, pane)), style), Span::raw(" ")];
+    let line = Line::from(spans);
+    let room = width.saturating_sub(line.width());
+    if pane == Pane::Sockets { filter(line, ui, theme, room) } else { line }
 }
 
 fn named(ui: &Ui, pane: Pane) -> String {
     format!("{} {}", Count(ui.shown.len(pane) as u64), name(pane))
 }
 
-fn filter(ui: &Ui, theme: Theme) -> Option<Span<'static>> {
-    (!ui.filter().is_empty())
-        .then(|| Span::styled(format!("filter: {} (Esc ends it)", cut(ui.filter(), 40)), theme.odd()))
+/// The line with the filter at its end, and how to end it where there is room for that.
+fn filter(mut line: Line<'static>, ui: &Ui, theme: Theme, room: usize) -> Line<'static> {
+    if ui.filter().is_empty() {
+        return line;
+    }
+    let (text, end) = (cut(&format!("filter: {}", ui.filter()), room.min(48)), " (Esc ends it)");
+    let fits = Line::from(text.as_str()).width() + end.len() <= room;
+    line.push_span(Span::styled(if fits { text + end } else { text }, theme.odd()));
+    line
 }
 
 /// A column: its name, its width (negative: to the left), and what sorts by it.

@@ -25,13 +25,50 @@ fn a_small_screen() {
     insta::assert_snapshot!("80x24-peers", screen(&mut ui, 80, 24));
     press(&mut ui, "3");
     insta::assert_snapshot!("80x24-processes", screen(&mut ui, 80, 24));
-    press(&mut ui, "1  x");
+    press(&mut ui, "1x");
+    insta::assert_snapshot!("80x24-question-unmarked", screen(&mut ui, 80, 24));
+    press(&mut ui, "n  x");
     insta::assert_snapshot!("80x24-question", screen(&mut ui, 80, 24));
     press(&mut ui, "n/:443 est");
     insta::assert_snapshot!("80x24-filter", screen(&mut ui, 80, 24));
     ui.key(Key::Enter);
     press(&mut ui, "f?");
     insta::assert_snapshot!("80x24-help", screen(&mut ui, 80, 24));
+}
+
+/// Everything that is asked and said can be read, at the size where it was cut.
+#[test]
+fn questions_and_refusals_are_whole_on_a_small_screen() {
+    let refusal = "0 of 1 destroyed; REFUSED: it needs root (CAP_NET_ADMIN): start it with sudo, or end the process \
+                   that holds them";
+    for width in [60, 80] {
+        let mut ui = Ui::new(Arc::new(leaking()));
+        let read = |ui: &mut Ui| {
+            let screen = screen(ui, width, 24).replace('"', "");
+            screen.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        press(&mut ui, "x");
+        let question = ui.question.as_ref().unwrap().text(ui.model());
+        assert!(read(&mut ui).contains(&question), "{}", read(&mut ui));
+        press(&mut ui, "n");
+        ui.tell(refusal);
+        assert!(read(&mut ui).contains(refusal), "{}", read(&mut ui));
+    }
+    let mut ui = Ui::new(Arc::new(leaking()));
+    press(&mut ui, "?");
+    assert!(screen(&mut ui, 80, 24).contains("queue N/M"), "the last word of its page");
+    assert!(screen(&mut ui, 60, 16).contains("higher terminal"));
+}
+
+#[test]
+fn a_listener_has_a_queue_and_no_bytes() {
+    let mut ui = Ui::new(Arc::new(leaking()));
+    press(&mut ui, "G");
+    for (width, height) in [(80, 24), (160, 50)] {
+        let screen = screen(&mut ui, width, height);
+        let listener = screen.lines().find(|line| line.contains("LISTEN      0.0.0.0:443")).unwrap();
+        assert!(listener.contains(" * queue 2/50 ") && !listener.contains(" 50 "), "{listener}");
+    }
 }
 
 #[test]
