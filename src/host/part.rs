@@ -112,7 +112,6 @@ impl Part {
     }
 }
 
-/// Parts that really run: this test binary once more, with [`tests::acts_as_a_part`] as its only test.
 /// Makes `command` leave the conductor's session before it is anything else, so that a Ctrl-C in the terminal, or a signal
 /// that `timeout` sends to the whole group, reaches the conductor only, which then decides when the part ends. (Neither
 /// does Ctrl-Z stop it: it runs on until the channel is full.) Behind the exec it would be too late: what a program needs
@@ -123,6 +122,7 @@ fn leave_the_session(command: &mut Command) {
     unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
 }
 
+/// Parts that really run: this test binary once more, with [`tests::acts_as_a_part`] as its only test.
 #[cfg(test)]
 mod tests {
     use std::env;
