@@ -172,10 +172,13 @@ fn process(doctor: &Doctor, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(process) = &doctor.process {
         let limit = |it: Option<u64>| it.map_or_else(|| "no limit".to_owned(), |n| Count(n).to_string());
-        let used = process.descriptors.map_or_else(|| "not readable without root".to_owned(), |n| Count(n).to_string());
+        let used = process.descriptors.map_or_else(
+            || "its descriptors are not readable without root".to_owned(),
+            |n| format!("{} descriptors", Count(n)),
+        );
         let threads = process.threads.map_or_else(String::new, |n| format!(", {} threads", Count(n)));
         let text = format!(
-            "pid {} ({}): {used} descriptors, soft limit {}, hard limit {}{threads}",
+            "pid {} ({}): {used}, soft limit {}, hard limit {}{threads}",
             process.pid,
             process.command,
             limit(process.soft_limit),
