@@ -61,10 +61,12 @@ pub fn examine(options: &Options) -> Result<Doctor, Error> {
     // The walls of this namespace say nothing of a process in another one, so they are not shown in their place.
     let readings = match options.pid {
         None => Readings::read(options, addresses, None)?,
-        Some(pid) => match namespace_of(pid).map_err(|errno| Error::Closed { pid, what: "network namespace", errno })? {
-            None => Readings::read(options, addresses, None)?,
-            Some(namespace) => entered(options, addresses, pid, namespace)?,
-        },
+        Some(pid) => {
+            match namespace_of(pid).map_err(|errno| Error::Closed { pid, what: "network namespace", errno })? {
+                None => Readings::read(options, addresses, None)?,
+                Some(namespace) => entered(options, addresses, pid, namespace)?,
+            }
+        }
     };
     match &readings.process {
         Some(process) if process.descriptors.is_none() => {

@@ -24,7 +24,11 @@ pub use style::Style;
 pub fn terminal(run: &Run, summary: &Summary, results: Option<&Path>, style: Style) -> String {
     let mut lines = vec![head(run, summary, style), String::new()];
     if !summary.pooled.is_empty() {
-        lines.extend(wrapped(&figures::repeated(summary), "", style.width()));
+        lines.extend(wrapped(
+            &format!("{}; charts are of the first time", figures::repeated(summary)),
+            "",
+            style.width(),
+        ));
         lines.push(String::new());
     }
     lines.extend(arms::tables(summary.shown(), style));
