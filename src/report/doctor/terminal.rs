@@ -143,6 +143,18 @@ fn destinations(doctor: &Doctor, style: Style) -> Vec<String> {
     };
     let all = doctor.ports.destinations.iter().take(MOST_DESTINATIONS).map(row).collect();
     let mut lines = rows(&[Column::Whole, Column::Right, Column::Right], all, style);
+    // Else the sum of all sockets stands beside a smaller number of ports, and nobody says why.
+    let wall = doctor.walls.iter().find(|wall| wall.name == "ports");
+    if let Some(wall) = wall.filter(|_| doctor.ports.destinations.len() > 1) {
+        let more = doctor.ports.destinations.len().saturating_sub(MOST_DESTINATIONS);
+        let more = if more == 0 { String::new() } else { format!("and {more} more; ") };
+        let text = format!(
+            "{more}each destination has the {} ports to itself: the wall `ports` counts those {} alone",
+            Count(usable.into()),
+            wall.note
+        );
+        lines.extend(wrapped(&text, " ", style.width()));
+    }
     if !doctor.sockets.is_empty() {
         lines.extend(wrapped(&format!("all sockets here: {}", states(&doctor.sockets)), " ", style.width()));
     }
@@ -317,6 +329,9 @@ mod tests {
         }
         let whole = doctor_terminal(&doctor, Style::PLAIN);
         assert!(whole.contains("127.0.0.1 to 127.0.0.1:33017  12,345 of 28,232"), "{whole}");
+        let words = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+        let why = "each destination has the 28,232 ports to itself: the wall `ports` counts those from 10.0.0.1 to 10.0.0.2:1433 alone";
+        assert!(words.contains(why), "{whole}");
     }
 
     #[test]
