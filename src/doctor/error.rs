@@ -54,7 +54,7 @@ impl Error {
         match self {
             Self::NoProcess(_) => Some("`pgrep -f NAME` or `ps` tells a process's id".to_owned()),
             Self::Closed { pid, .. } => Some(format!(
-                "nothing is said of a process that cannot be read; its owner or root may: sudo closewait doctor --pid {pid}"
+                "nothing is said of a process that cannot be read; root may: sudo closewait doctor --pid {pid}"
             )),
             Self::NoName { target, .. } => {
                 Some(format!("`getent hosts {}` shows what a name leads to; an address does as well", target.host))
