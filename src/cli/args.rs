@@ -146,7 +146,8 @@ pub(super) struct ReportArgs {
     #[arg(value_name = "RESULT_DIR", required_unless_present = "compare")]
     pub(super) dirs: Vec<PathBuf>,
 
-    /// Make one of all: arms of one name become repetitions, whose histograms add up
+    /// Make one of all: arms of one name become repetitions, whose histograms add up. A result that stands there twice and
+    /// arms of one name with different settings are refused
     #[arg(long)]
     pub(super) merge: bool,
 
@@ -154,7 +155,8 @@ pub(super) struct ReportArgs {
     #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], conflicts_with_all = ["dirs", "merge", "html"])]
     pub(super) compare: Vec<PathBuf>,
 
-    /// How much worse a figure may be, with --compare [default: 10%]
+    /// How much worse a figure may be, with --compare [default: 10%]. Whatever it is, a difference of up to 50 us, 1 attempt/s,
+    /// 64 ports, 10 sockets is no change, and is marked as below the floor
     #[arg(long, value_name = "PERCENT", value_parser = super::report::tolerance)]
     pub(super) tolerance: Option<f64>,
 
@@ -211,6 +213,17 @@ fn man_page(command: Option<&str>) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_says_the_floors_of_a_comparison() {
+        let mut cli = Cli::command();
+        let help = cli.find_subcommand_mut("report").unwrap().render_long_help().to_string();
+        let readme = include_str!("../../README.md");
+        for text in [help.as_str(), readme] {
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(crate::verdict::FLOORS), "{words}");
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

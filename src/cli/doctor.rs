@@ -17,7 +17,8 @@ Examples:
   closewait doctor --json - --quiet                    for a script
 
 Nothing is changed. Exit codes: 0 nothing is near its wall; 1 something is (findings of severity failure);
-2 usage: no such process, a name that leads nowhere; 3 this machine does not tell.
+2 usage: no such process, a name that leads nowhere; 3 this machine does not tell, or does not tell this user: the
+process of --pid is another user's.
 
 Without root, what other users' processes hold is not readable; what is not readable is said.";
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod destination;
 mod doctor;
 mod exit;
 mod failure;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use super::destination::Kind;
 use super::failure::Failure;
 use crate::record::Comparison;
 use crate::report::{self, Style};
@@ -39,13 +40,14 @@ pub(super) struct Documents {
 }
 
 impl OutputArgs {
-    fn all(&self) -> impl Iterator<Item = &Path> {
-        [&self.json, &self.junit, &self.markdown].into_iter().flatten().map(PathBuf::as_path)
+    fn all(&self) -> impl Iterator<Item = (Kind, &Path)> {
+        let all = [(Kind::Json, &self.json), (Kind::Junit, &self.junit), (Kind::Markdown, &self.markdown)];
+        all.into_iter().filter_map(|(kind, path)| Some((kind, path.as_deref()?)))
     }
 
     /// How many documents go to stdout.
     pub(super) fn on_stdout(&self) -> usize {
-        self.all().filter(|path| *path == Path::new("-")).count()
+        self.all().filter(|(_, path)| *path == Path::new("-")).count()
     }
 
     /// Refuses what cannot be written of so many results, before anything is played for it.
@@ -58,7 +60,7 @@ impl OutputArgs {
         if self.on_stdout() > 1 {
             return Err(two_on_stdout());
         }
-        self.all().try_for_each(has_a_place)
+        self.all().try_for_each(|(kind, path)| kind.may_go_to(path))
     }
 
     /// Writes each document that was asked for, Markdown to $GITHUB_STEP_SUMMARY as well, and the report last.
@@ -105,7 +107,7 @@ pub(super) struct JsonArgs {
 impl JsonArgs {
     /// Refuses what cannot be written, before anything is done for it.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        self.json.as_deref().map_or(Ok(()), has_a_place)
+        self.json.as_deref().map_or(Ok(()), |path| Kind::Json.may_go_to(path))
     }
 
     /// Writes the document if that was asked for, and the report last.
@@ -158,16 +160,6 @@ pub(super) fn write_or_print(path: &Path, text: &str) -> Result<(), Failure> {
         return print(text);
     }
     std::fs::write(path, text).with_context(|| format!("write {}", path.display())).map_err(Failure::machine)
-}
-
-/// Whether the directory of a file is there; nothing is made yet, since a run that is refused leaves nothing behind.
-pub(super) fn has_a_place(path: &Path) -> Result<(), Failure> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let error = anyhow::anyhow!("write {}: there is no directory {}", path.display(), dir.display());
-    Err(Failure::usage(error).hint(format!("make it first: mkdir -p {}", dir.display())))
 }
 
 fn append(path: &Path, text: &str) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Exit;
 use super::args::ReportArgs;
 use super::failure::Failure;
-use crate::record::{Run, Summary};
+use crate::record::Run;
 use crate::report::ResultDir;
 use crate::verdict;
 
@@ -36,9 +36,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn merged(args: &ReportArgs, runs: Vec<Run>) -> Result<Exit, Failure> {
-    let mut runs = runs.into_iter();
-    let Some(mut run) = runs.next() else { return Ok(Exit::Passed) };
-    runs.for_each(|other| run.merge(other));
+    let names = args.dirs.iter().map(|dir| dir.display().to_string());
+    let merged = verdict::merge(names.zip(runs).collect()).map_err(|error| {
+        let hint = error.hint();
+        Failure::usage(error).hint(hint)
+    })?;
+    let Some(run) = merged else { return Ok(Exit::Passed) };
     let summary = verdict::summarise(&run);
     args.outputs.write(&run, &summary, None)?;
     Ok(exit(summary.passed))
@@ -46,10 +49,8 @@ fn merged(args: &ReportArgs, runs: Vec<Run>) -> Result<Exit, Failure> {
 
 fn compare(args: &ReportArgs, base: &Path, new: &Path) -> Result<Exit, Failure> {
     args.outputs.all.check(1)?;
-    let summarised = |dir: &Path| -> Result<(String, Summary), Failure> {
-        Ok((dir.display().to_string(), verdict::summarise(&read(dir)?)))
-    };
-    let ((base_name, base), (new_name, new)) = (summarised(base)?, summarised(new)?);
+    let named = |dir: &Path| -> Result<(String, Run), Failure> { Ok((dir.display().to_string(), read(dir)?)) };
+    let ((base_name, base), (new_name, new)) = (named(base)?, named(new)?);
     let comparison = verdict::compare((&base_name, &base), (&new_name, &new), args.tolerance.unwrap_or(TOLERANCE));
     args.outputs.all.write_comparison(&comparison)?;
     Ok(exit(comparison.passed))

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::destination::Kind;
 use super::failure::Failure;
-use super::outputs::{Documents, OutputArgs, bug, has_a_place, show, two_on_stdout, write_or_print};
+use super::outputs::{Documents, OutputArgs, bug, show, two_on_stdout, write_or_print};
 use crate::record::{Run, Summary};
 use crate::report::{self, ResultDir};
 
@@ -25,14 +26,8 @@ impl RunOutputs {
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
         self.all.check(results)?;
         let Some(path) = self.html.as_ref().and_then(Option::as_deref) else { return Ok(()) };
-        // `report --html DIR` takes the directory for the file.
-        if path.is_dir() {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "write the HTML report to {}: it is a directory",
-                path.display()
-            ))
-            .hint("name the result directories first, --html last: closewait report DIR --html"));
-        }
+        // `report --html DIR` takes the directory for the file, `run --html FILE` the scenario.
+        Kind::Html.may_go_to(path)?;
         if results > 1 {
             return Err(Failure::usage(anyhow::anyhow!("write one HTML report of {results} results"))
                 .hint("--html without a file writes each into its own result directory"));
@@ -40,7 +35,7 @@ impl RunOutputs {
         if path == Path::new("-") && self.all.on_stdout() > 0 {
             return Err(two_on_stdout());
         }
-        has_a_place(path)
+        Ok(())
     }
 
     /// Writes everything that was asked for, the report last; `dir` is where the results lie.

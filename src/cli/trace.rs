@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::Exit;
+use super::destination::Kind;
 use super::failure::Failure;
-use super::outputs::{has_a_place, print, say, write_or_print};
+use super::outputs::{print, say, write_or_print};
 use super::signals::{self, Signals};
 use crate::host::in_runtime;
 use crate::record::Trace;
@@ -65,12 +66,8 @@ impl TraceOutputs {
             return Err(Failure::usage(anyhow::anyhow!("write a capture to stdout: it is no text"))
                 .hint("--pcapng trace.pcapng"));
         }
-        let files = [&self.json, &self.pcapng];
-        files
-            .into_iter()
-            .flatten()
-            .filter(|path| path.as_path() != Path::new("-"))
-            .try_for_each(|path| has_a_place(path))
+        let files = [(Kind::Json, &self.json), (Kind::Capture, &self.pcapng)];
+        files.into_iter().try_for_each(|(kind, path)| path.as_deref().map_or(Ok(()), |path| kind.may_go_to(path)))
     }
 
     /// Writes everything that was asked for, the table last.

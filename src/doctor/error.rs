@@ -1,5 +1,7 @@
 //! Why nothing can be said.
 
+use rustix::io::Errno;
+
 use crate::sample;
 use crate::units::HostPort;
 
@@ -15,6 +17,16 @@ pub enum Error {
     /// The process that was asked for is not there.
     #[error("find process {0}")]
     NoProcess(u32),
+    /// The process that was asked for may not be looked into: it is another user's, or has a namespace of its own.
+    #[error("read the {what} of process {pid}: {errno}")]
+    Closed {
+        /// The process.
+        pid: u32,
+        /// What of it.
+        what: &'static str,
+        /// Why.
+        errno: Errno,
+    },
     /// The name that was asked for leads nowhere.
     #[error("resolve {target}")]
     NoName {
@@ -41,6 +53,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoProcess(_) => Some("`pgrep -f NAME` or `ps` tells a process's id".to_owned()),
+            Self::Closed { pid, .. } => Some(format!(
+                "nothing is said of a process that cannot be read; root may: sudo closewait doctor --pid {pid}"
+            )),
             Self::NoName { target, .. } => {
                 Some(format!("`getent hosts {}` shows what a name leads to; an address does as well", target.host))
             }

@@ -54,41 +54,37 @@ pub struct Options {
 /// to be read.
 ///
 /// # Errors
-/// When the sockets or the port range cannot be read, the name cannot be resolved, or the process is not there.
+/// When the sockets or the port range cannot be read, the name cannot be resolved, or the process is not there or may not be
+/// looked into.
 pub fn examine(options: &Options) -> Result<Doctor, Error> {
     let addresses = options.target.as_ref().map(target::resolve).transpose()?.unwrap_or_default();
-    let here = || Readings::read(options, addresses.clone(), None);
-    let readings = match options.pid.map(|pid| (pid, namespace_of(pid))) {
-        None | Some((_, Ok(None))) => here()?,
-        Some((pid, Err(errno))) => {
-            let why = format!("whether process {pid} lives in this network namespace is not readable without root ({errno})");
-            here()?.with_notice(why)
+    // The walls of this namespace say nothing of a process in another one, so they are not shown in their place.
+    let readings = match options.pid {
+        None => Readings::read(options, addresses, None)?,
+        Some(pid) => {
+            match namespace_of(pid).map_err(|errno| Error::Closed { pid, what: "network namespace", errno })? {
+                None => Readings::read(options, addresses, None)?,
+                Some(namespace) => entered(options, addresses, pid, namespace)?,
+            }
         }
-        Some((pid, Ok(Some(namespace)))) => match entered(options, addresses.clone(), pid, namespace)? {
-            Ok(readings) => readings,
-            Err(errno) => here()?.with_notice(format!(
-                "process {pid} lives in another network namespace, which is not readable without root ({errno}): ports, sockets \
-                 and net.* are those of this one"
-            )),
-        },
     };
-    Ok(document(options, &readings))
+    match &readings.process {
+        Some(process) if process.descriptors.is_none() => {
+            Err(Error::Closed { pid: process.pid, what: "descriptors", errno: Errno::ACCESS })
+        }
+        _ => Ok(document(options, &readings)),
+    }
 }
 
-/// Reads inside of a process's network namespace; the inner error is that of entering it.
-fn entered(
-    options: &Options,
-    addresses: Vec<SocketAddr>,
-    pid: u32,
-    namespace: OwnedFd,
-) -> Result<Result<Readings, Errno>, Error> {
+/// Reads inside of a process's network namespace.
+fn entered(options: &Options, addresses: Vec<SocketAddr>, pid: u32, namespace: OwnedFd) -> Result<Readings, Error> {
     let options = options.clone();
     // A thread of its own: whoever enters a namespace stays in it.
     let thread =
         thread::Builder::new().name("closewait-netns".to_owned()).spawn(move || {
             match move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)) {
-                Ok(()) => Readings::read(&options, addresses, Some(pid)).map(Ok),
-                Err(errno) => Ok(Err(errno)),
+                Ok(()) => Readings::read(&options, addresses, Some(pid)),
+                Err(errno) => Err(Error::Closed { pid, what: "network namespace", errno }),
             }
         });
     match thread.map_err(Error::Thread)?.join() {
@@ -204,7 +200,7 @@ fn target_found(way: &target::Way, flow: Option<&Flow>) -> TargetFound {
 
 /// What a reader must know to trust the values.
 fn notices(readings: &Readings) -> Vec<String> {
-    let mut notices = readings.notices.clone();
+    let mut notices = Vec::new();
     if let Some(pid) = readings.namespace_of_pid {
         notices.push(format!("ports, sockets and net.* are those of process {pid}'s network namespace"));
     }
@@ -221,9 +217,6 @@ fn notices(readings: &Readings) -> Vec<String> {
              named"
                 .to_owned(),
         );
-    }
-    if let Some(process) = readings.process.as_ref().filter(|process| process.descriptors.is_none()) {
-        notices.push(format!("the descriptors of process {} are not readable without root", process.pid));
     }
     if let Some(way) = readings.way.as_ref().filter(|way| way.source.is_none()) {
         notices.push(format!("no route leads to {}: the ports are those of the busiest destination", way.address));

@@ -36,7 +36,6 @@ pub(super) struct Readings {
     pub(super) holders: Vec<CloseWaitHolder>,
     pub(super) way: Option<Way>,
     pub(super) namespaces: NamespacesFound,
-    pub(super) notices: Vec<String>,
 }
 
 impl Readings {
@@ -67,14 +66,7 @@ impl Readings {
             texts,
             chosen,
             sockets,
-            notices: Vec::new(),
         })
-    }
-
-    /// With a sentence that a reader must know.
-    pub(super) fn with_notice(mut self, notice: String) -> Self {
-        self.notices.push(notice);
-        self
     }
 }
 
@@ -139,6 +131,5 @@ pub(super) fn idle() -> Readings {
         holders: Vec::new(),
         way: None,
         namespaces: NamespacesFound { level: "two-hosts".into(), refusals: Vec::new(), settings: Vec::new() },
-        notices: Vec::new(),
     }
 }

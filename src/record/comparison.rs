@@ -15,7 +15,7 @@ named_enum! {
     }
 }
 
-/// One figure of two arms that were played in turns.
+/// One figure of two arms that were repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ArmComparison {
     /// The arm that the other is held against.
@@ -49,7 +49,7 @@ named_enum! {
         Regressed = "regressed",
         /// Better by more than the tolerance.
         Improved = "improved",
-        /// Within the tolerance, or within what the repetitions vary by.
+        /// Within the tolerance, below the figure's floor, or within what the repetitions vary by.
         Unchanged = "unchanged",
         /// One of the two results does not have it.
         Missing = "missing",
@@ -65,7 +65,8 @@ pub struct Comparison {
     pub base: String,
     /// The other result.
     pub new: String,
-    /// How much worse a figure may be, in percent of the base's.
+    /// How much worse a figure may be, in percent of the base's. Whatever it is, a difference of up to 0.05 ms of a latency,
+    /// 1 attempt a second, 64 ports or 10 sockets is no change: the floor of the figure.
     pub tolerance_pct: f64,
     /// A figure of one arm each.
     pub rows: Vec<ComparisonRow>,
@@ -101,4 +102,8 @@ pub struct ComparisonRow {
     pub high_pct: Option<f64>,
     /// What it came to.
     pub change: Change,
+    /// Whether it is unchanged only because the difference, though beyond the tolerance, is not above the figure's floor
+    /// (0.05 ms, 1 attempt a second, 64 ports, 10 sockets).
+    #[serde(default)]
+    pub below_floor: bool,
 }

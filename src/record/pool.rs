@@ -22,6 +22,7 @@ impl Run {
     /// both are; the header stays its own.
     pub fn merge(&mut self, other: Self) {
         self.complete &= other.complete;
+        self.merged = Some(self.merged.unwrap_or(1).saturating_add(other.merged.unwrap_or(1)));
         self.notices.extend(other.notices);
         self.arms.extend(other.arms);
         let mut played: BTreeMap<String, u32> = BTreeMap::new();

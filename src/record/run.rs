@@ -13,6 +13,8 @@ pub struct Run {
     pub notices: Vec<(Option<String>, String)>,
     /// Whether the last event was seen and said that every arm was played to its end.
     pub complete: bool,
+    /// How many results were merged into this one; none where it is one run.
+    pub merged: Option<u32>,
 }
 
 impl Run {

@@ -18,6 +18,9 @@ pub struct Summary {
     pub scenario: String,
     /// The seed of every random choice.
     pub seed: u64,
+    /// How many results were merged into this one by `closewait report --merge`; absent where it is one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<u32>,
     /// Whether every arm was played to its end; false after a signal or a crash.
     pub complete: bool,
     /// The machine.
@@ -28,7 +31,7 @@ pub struct Summary {
     /// peaks and last tables are the highest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pooled: Vec<ArmSummary>,
-    /// What two arms that were repeated in turns differ by.
+    /// What two arms that were repeated differ by: in turns within one run, and result by result where several were merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<ArmComparison>,
     /// Every expectation, judged.

@@ -172,11 +172,19 @@ pub(super) fn phases(arms: &[ArmSummary]) -> Vec<(&'static str, Vec<PhaseSummary
 pub(super) fn repeated(summary: &Summary) -> String {
     let times = |name: &str| summary.arms.iter().filter(|arm| arm.name == name).count();
     let arms: Vec<_> = summary.pooled.iter().map(|arm| format!("{} {} times", arm.name, times(&arm.name))).collect();
+    let results = summary.merged.map_or_else(String::new, |results| format!(" in {results} separate results"));
     format!(
-        "{}: counts add up, percentiles are those of all values together, peaks and last tables are the highest; charts are of \
-         the first time",
+        "{}{results}: counts add up, percentiles are those of all values together, peaks and last tables are the highest",
         arms.join(", ")
     )
+}
+
+/// How the repetitions of a comparison were played.
+pub(super) fn rounds(rounds: u32, summary: &Summary) -> String {
+    match summary.merged {
+        None => format!("{rounds} rounds in turns"),
+        Some(results) => format!("{rounds} repetitions, of {results} separate results"),
+    }
 }
 
 /// What became of the run, in one line.

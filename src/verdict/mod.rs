@@ -19,7 +19,7 @@ mod paths;
 mod summarise;
 
 pub use baseline::apply_baseline;
-pub use compare::compare;
+pub use compare::{FLOORS, MergeError, compare, merge};
 pub use error::ExpectationError;
 pub use expectation::{Expectation, Op};
 pub use findings::findings;

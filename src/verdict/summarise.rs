@@ -25,6 +25,7 @@ pub fn summarise(run: &Run) -> Summary {
         schema: Summary::SCHEMA.to_owned(),
         scenario: header.map_or_else(String::new, |header| header.scenario.clone()),
         seed: header.map_or(0, |header| header.seed),
+        merged: run.merged,
         complete: run.complete,
         host: header.map_or(HostFacts { kernel: String::new(), cores: 0, nofile: 0 }, |header| header.host.clone()),
         passed: run.complete && expectations.iter().all(|row| row.passed),

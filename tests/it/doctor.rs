@@ -157,3 +157,29 @@ fn what_is_not_there_is_the_command_lines_fault() {
     closewait(&["doctor", "--near", "0"]).done().exits(2).complains(&["--near"]);
     closewait(&["doctor", "--json", "no/such/doctor.json"]).done().exits(2).complains(&["hint:"]);
 }
+
+/// The walls of the caller's own namespace once stood in for those of the process, with PASSED below them.
+#[test]
+fn a_process_that_may_not_be_looked_into_is_not_answered_for() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let test = "a_process_that_may_not_be_looked_into_is_not_answered_for";
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("closewait");
+    std::fs::copy(program(), &own).unwrap();
+    for path in [dir.path(), &own] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // This test's own process: root's, or else it may be read and there is nothing to see.
+    let pid = std::process::id().to_string();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&own).current_dir("/");
+    let Ok(output) = command.args(["doctor", "--pid", &pid]).output() else { return skipped(test, "no setpriv") };
+    let told = String::from_utf8_lossy(&output.stderr);
+    if told.contains("setpriv:") {
+        return skipped(test, &told);
+    }
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{told}");
+    assert!(told.contains(&format!("network namespace of process {pid}: Permission denied")), "{told}");
+    assert!(told.contains(&format!("sudo closewait doctor --pid {pid}")), "{told}");
+}

@@ -74,6 +74,29 @@ fn merged_results_add_up_and_a_regression_is_an_exit_code() {
     let max = |document: &Value, arms: &str| document[arms][0]["latency_ms"]["login"]["max"].as_f64().unwrap();
     assert_eq!(max(&merged, "pooled"), max(&one, "arms").max(max(&other, "arms")));
 
+    // A result counts once, by another path and as a copy too; other settings are no repetitions.
+    let copy = base.dir.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(base.dir.path().join("base/events.jsonl"), copy.join("events.jsonl")).unwrap();
+    for again in [&base_dir, &format!("{base_dir}/."), &copy.to_str().unwrap().to_owned()] {
+        report(&["--merge", &more_dir, &base_dir, again]).exits(2).complains(&["the same result", "hint:"]);
+    }
+    let other =
+        closewait(&["run", "--attempts", "200", "--rate", "2000/s", "--close", "orderly", "--out", "other", "-q"]);
+    let other = other.done().exits(0);
+    let other_dir = path(&other, "other");
+    let differ = ["constant 1000/s and constant 2000/s", "attempts 150 and 200"];
+    report(&["--merge", &base_dir, &other_dir]).exits(2).complains(&differ).complains(&["--compare", "hint:"]);
+    let compared = report(&["--compare", &base_dir, &other_dir, "--json", "-", "--tolerance", "5000%"]).json();
+    for part in differ {
+        assert!(compared["notices"].to_string().contains(part), "{part}: {}", compared["notices"]);
+    }
+    // In a pipe every figure stands whole on its line.
+    let text = report(&["--compare", &base_dir, &more_dir]).stdout();
+    for row in compared["rows"].as_array().unwrap() {
+        assert!(text.contains(row["metric"].as_str().unwrap()), "{text}");
+    }
+
     // The arms have the names of their close strategies; told apart they are, and nothing is compared.
     let strangers = report(&["--compare", &base_dir, &new_dir]).exits(0);
     assert!(strangers.stdout().contains("only the base has an arm"), "{}", strangers.stdout());

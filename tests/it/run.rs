@@ -249,6 +249,38 @@ fn the_html_report_goes_where_it_is_asked_to() {
     closewait(&["report", name, "--html", "no/where.html"]).done().exits(2).complains(&["hint:"]);
 }
 
+/// The word behind `--html` is its file: the scenario was once overwritten, and the built-in one played.
+#[test]
+fn a_scenario_behind_an_output_option_is_kept() {
+    let toml = "[[arm]]\nname = \"a\"\nattempts = 5\n";
+    for option in ["--html", "--json", "--junit", "--markdown"] {
+        let done = closewait(&["run", option, "mine.toml", "--attempts", "5", "-q"]).file("mine.toml", toml).done();
+        let done = done.exits(2).complains(&["mine.toml", "hint: ", &format!("closewait run mine.toml {option}")]);
+        assert_eq!(std::fs::read_to_string(done.dir.path().join("mine.toml")).unwrap(), toml);
+        assert!(!done.dir.path().join("closewait-results").exists(), "nothing was played");
+    }
+    for arguments in
+        [&["doctor", "--json", "mine.toml"][..], &["trace", "--pcapng", "mine.toml"], &["watch", "--json", "mine.toml"]]
+    {
+        let done = closewait(arguments).file("mine.toml", toml).done().exits(2).complains(&["mine.toml", "hint:"]);
+        assert_eq!(std::fs::read_to_string(done.dir.path().join("mine.toml")).unwrap(), toml);
+    }
+}
+
+/// Every format is known again as what this program wrote, so that the same command can be given twice.
+#[test]
+fn a_former_output_is_replaced() {
+    let files = ["--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--html", "r.html"];
+    let arguments = [&["run", "--attempts", "5", "-q"], &files[..]].concat();
+    let done = closewait(&arguments).done().exits(0);
+    for file in ["r.json", "r.xml", "r.md", "r.html"] {
+        let text = std::fs::read_to_string(done.dir.path().join(file)).unwrap();
+        let again = closewait(&arguments).file(file, &text).done().exits(0);
+        assert!(again.dir.path().join("r.html").exists());
+        closewait(&arguments).file(file, "mine").done().exits(2).complains(&[file, "hint:", &format!("rm {file}")]);
+    }
+}
+
 /// Workers tell when their connects began, and the sampler how many ports were in use then: all of them are placed.
 #[test]
 fn every_connect_is_laid_beside_the_ports_in_use() {

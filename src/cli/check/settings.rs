@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::check::{FailOn, Options, Place, Readiness};
+use crate::cli::destination::Kind;
 use crate::cli::failure::Failure;
 use crate::cli::named::named;
-use crate::cli::outputs::{OutputArgs, has_a_place};
+use crate::cli::outputs::OutputArgs;
 use crate::fault::{self, Fault, FaultSpec};
 use crate::record::{Named as _, Symptom};
 use crate::run::Diagnostics;
@@ -180,7 +181,7 @@ impl CheckArgs {
     /// What is asked for, checked.
     pub(super) fn options(&self, diagnostics: Diagnostics) -> Result<Options, Failure> {
         if let Some(path) = &self.tls.write_certificate {
-            has_a_place(path)?;
+            Kind::Certificate.may_go_to(path)?;
         }
         let trials = self.trials()?;
         if self.tls.write_certificate.is_some() && trials.len() > 1 {

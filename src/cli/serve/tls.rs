@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::cli::destination::Kind;
 use crate::cli::failure::Failure;
 use crate::cli::named::named;
-use crate::cli::outputs::has_a_place;
 use crate::server::{Server, TlsConfig, TlsMode};
 
 /// What is encrypted.
@@ -69,7 +69,7 @@ impl TlsArgs {
                 return Err(Failure::usage(anyhow::anyhow!("write the certificate to stdout: its lines are JSON"))
                     .hint("--write-certificate ca.pem"));
             }
-            has_a_place(path)?;
+            Kind::Certificate.may_go_to(path)?;
         }
         Ok(TlsConfig { mode: self.mode, certificate, names: self.names.clone() })
     }

@@ -31,7 +31,7 @@ pub(super) fn matrix(check: &Check, style: Style) -> Vec<String> {
         lines.extend(listed("notices", &check.notices, style));
         return lines;
     }
-    let columns = [Column::Left, Column::Cut, Column::Left, Column::Right, Column::Right, Column::Right, Column::Cut];
+    let columns = [Column::Left, Column::Whole, Column::Left, Column::Right, Column::Right, Column::Right, Column::Cut];
     let with_mark = |mark: &str, cells: [String; 6]| std::iter::once(mark.to_owned()).chain(cells).collect();
     let mut rows = vec![Row::plain(with_mark("", NAMES.map(str::to_owned)))];
     rows.extend(check.faults.iter().map(|fault| {

@@ -83,8 +83,9 @@ fn headline(fault: &FaultCheck, style: Style) -> Vec<String> {
 pub(super) fn facts(check: &Check, style: Style, ending: impl IntoIterator<Item = String>) -> Vec<String> {
     let command = text::cut(&words::command(check), style.width() - LABEL);
     let mut lines = labelled("command", iter::once(command).chain(ending));
-    let server = text::cut(&format!("{}, sandbox {}", check.target, check.sandbox), style.width() - LABEL);
-    lines.extend(labelled("server", [server]));
+    // The port stands in it.
+    let server = text::broken(&format!("{}, sandbox {}", check.target, check.sandbox), style.width() - LABEL);
+    lines.extend(labelled("server", server));
     lines
 }
 

@@ -1,12 +1,13 @@
-//! What two arms of one run that were played in turns differ by.
+//! What two arms that were repeated differ by.
 
+use super::super::figures;
 use super::super::markdown::escaped;
 use super::super::terminal::columns::{Column, Row, table};
 use super::super::terminal::style::{Paint, Style};
 use super::words::figure;
 use crate::record::{ArmComparison, Scale, Summary};
 
-const COLUMNS: [Column; 6] = [Column::Left, Column::Cut, Column::Right, Column::Right, Column::Right, Column::Right];
+const COLUMNS: [Column; 6] = [Column::Left, Column::Whole, Column::Right, Column::Right, Column::Right, Column::Right];
 
 /// The pairs of arms, each with its figures.
 fn pairs(summary: &Summary) -> Vec<&[ArmComparison]> {
@@ -46,9 +47,8 @@ pub(in crate::report) fn differences(summary: &Summary, style: Style) -> Vec<Str
     let mut lines = Vec::new();
     for pair in pairs(summary) {
         let rounds = pair.iter().map(|it| it.repetitions).min().unwrap_or(0);
-        lines.push(
-            style.paint(Paint::Strong, &format!("differences ({rounds} rounds in turns; all intervals hold at once)")),
-        );
+        let rounds = figures::rounds(rounds, summary);
+        lines.push(style.paint(Paint::Strong, &format!("differences ({rounds}; all intervals hold at once)")));
         let rows: Vec<Row> =
             rows(pair).into_iter().map(|cells| Row { paint: Some(Paint::Odd), cells: cells.into() }).collect();
         lines.extend(table(&COLUMNS, &rows, style.width(), style));

@@ -11,14 +11,15 @@ use super::super::terminal::style::{Paint, Style};
 use super::super::terminal::{text, wrapped};
 use super::words::{change, interval, percent, value};
 use crate::record::{Change, Comparison, ComparisonRow};
+use crate::verdict::FLOORS;
 
 const NAMES: [&str; 7] = ["", "arm", "figure", "base", "new", "change", "95 % interval"];
 const COLUMNS: [Column; 7] =
-    [Column::Left, Column::Left, Column::Cut, Column::Right, Column::Right, Column::Right, Column::Right];
+    [Column::Left, Column::Left, Column::Whole, Column::Right, Column::Right, Column::Right, Column::Right];
 
 fn cells(row: &ComparisonRow) -> [String; 7] {
     [
-        change(row.change).to_owned(),
+        change(row).to_owned(),
         text::printable(&row.arm),
         row.metric.clone(),
         value(row.base),
@@ -26,6 +27,15 @@ fn cells(row: &ComparisonRow) -> [String; 7] {
         percent(row.change_pct),
         interval(row.low_pct, row.high_pct),
     ]
+}
+
+/// What the mark means, where a row has it.
+fn floors(comparison: &Comparison) -> Option<String> {
+    comparison.rows.iter().any(|row| row.below_floor).then(|| {
+        format!(
+            "below floor: beyond the tolerance, and still no change, since differences of up to {FLOORS} are nobody's"
+        )
+    })
 }
 
 /// What became of it, in one line.
@@ -59,6 +69,10 @@ pub fn comparison_terminal(comparison: &Comparison, style: Style) -> String {
         Row { paint: Some(paint), cells: cells(row).into() }
     }));
     lines.extend(table(&COLUMNS, &rows, style.width(), style));
+    if let Some(text) = floors(comparison) {
+        lines.push(String::new());
+        lines.extend(wrapped(&text, "", style.width()));
+    }
     for (heading, texts) in [("broken", &comparison.broken), ("notices", &comparison.notices)] {
         if !texts.is_empty() {
             lines.extend([String::new(), style.paint(Paint::Strong, heading)]);
@@ -120,6 +134,7 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
     ];
     lines.extend(comparison.rows.iter().map(|row| line(cells(row))));
     lines.push(String::new());
+    lines.extend(floors(comparison).map(|text| format!("{}\n", escaped(&text))));
     lines.extend(comparison.broken.iter().map(|text| format!("- **broken** {}", escaped(text))));
     lines.extend(comparison.notices.iter().map(|text| format!("- **notice** {}", escaped(text))));
     lines.push(String::new());
@@ -140,6 +155,7 @@ mod tests {
             low_pct: pct.map(|pct: f64| pct - 4.0),
             high_pct: pct.map(|pct: f64| pct + 4.0),
             change,
+            below_floor: metric == "latency_ms.connect.p50",
         };
         Comparison {
             schema: Comparison::SCHEMA.into(),
@@ -147,6 +163,7 @@ mod tests {
             new: "results/<b>".into(),
             tolerance_pct: 10.0,
             rows: vec![
+                row("latency_ms.connect.p50", 0.02, 0.04, Some(100.0), Change::Unchanged),
                 row("latency_ms.login.p50", 1.0, 1.5, Some(50.0), Change::Regressed),
                 row("latency_ms.login.p99", 3.0, 2.0, Some(-33.3), Change::Improved),
                 row("load.achieved_per_s", 500.0, 499.9, Some(-0.02), Change::Unchanged),

@@ -1,6 +1,6 @@
 //! The figures of a comparison as text.
 
-use crate::record::Change;
+use crate::record::{Change, ComparisonRow};
 use crate::units::Count;
 
 /// Three digits that count; thousands in groups.
@@ -40,10 +40,11 @@ pub(super) fn interval(low: Option<f64>, high: Option<f64>) -> String {
 }
 
 /// What a change is called.
-pub(super) const fn change(change: Change) -> &'static str {
-    match change {
+pub(super) const fn change(row: &ComparisonRow) -> &'static str {
+    match row.change {
         Change::Regressed => "REGRESSED",
         Change::Improved => "improved",
+        Change::Unchanged if row.below_floor => "below floor",
         Change::Unchanged => "",
         Change::Missing => "missing",
     }

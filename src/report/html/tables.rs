@@ -16,7 +16,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
             h2 { "Numbers" }
             @if !summary.pooled.is_empty() { p { (figures::repeated(summary)) "." } }
             div.tables {
-                @for pair in differences_rows(summary) { (differences(&pair)) }
+                @for pair in differences_rows(summary) { (differences(&pair, summary)) }
                 (rows("Attempts", arms, &figures::attempts(arms)))
                 (rows("Ports and load", arms, &[figures::ports(arms), figures::load(arms)].into_iter().flatten().collect::<Vec<_>>()))
                 (sockets(arms))
@@ -27,7 +27,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
 }
 
 /// What two repeated arms differ by; the first row is the heads.
-fn differences(rows: &[[String; 6]]) -> Markup {
+fn differences(rows: &[[String; 6]], summary: &Summary) -> Markup {
     let Some((names, figures)) = rows.split_first() else { return html! {} };
     let heads = html! { tr { @for name in names { th scope="col" { (name) } } } };
     let body = html! {
@@ -35,7 +35,9 @@ fn differences(rows: &[[String; 6]]) -> Markup {
             tr { @for (n, cell) in row.iter().enumerate() { td.number[n > 1] { (cell) } } }
         }
     };
-    table("Differences, rounds in turns", heads, body)
+    let rounds = summary.comparisons.iter().map(|it| it.repetitions).min().unwrap_or(0);
+    // Six columns do not fit beside another table.
+    html! { div.wide { (table(&format!("Differences ({})", figures::rounds(rounds, summary)), heads, body)) } }
 }
 
 fn table(title: &str, heads: Markup, body: Markup) -> Markup {

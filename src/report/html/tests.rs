@@ -92,3 +92,34 @@ fn an_arm_with_one_sample_and_no_load_is_drawn() {
     assert_eq!(arm.samples.values().len(), 1);
     assert!(html(&run, &crate::verdict::summarise(&run)).contains("<!DOCTYPE html>"));
 }
+
+/// Every repetition has its charts, and the differences need the width of two tables.
+#[test]
+fn a_repeated_run_says_what_it_shows() {
+    let (mut run, _) = fixture::judged();
+    let (again, _) = fixture::judged();
+    run.merge(again);
+    let mut summary = crate::verdict::summarise(&run);
+    summary.comparisons = vec![crate::record::ArmComparison {
+        base: "leaky".into(),
+        other: "orderly".into(),
+        metric: "ports.peak".into(),
+        scale: crate::record::Scale::Difference,
+        repetitions: 5,
+        base_mean: 200.0,
+        other_mean: 2.0,
+        estimate: -198.0,
+        low: -200.0,
+        high: -196.0,
+        different: true,
+    }];
+    let page = html(&run, &summary);
+    assert!(page.contains("<div class=\"wide\">") && page.contains("95 % interval"));
+    assert!(page.contains("Differences (5 repetitions, of 2 separate results)"));
+    assert!(!page.contains("charts are of the first time"));
+    summary.merged = None;
+    assert!(html(&run, &summary).contains("Differences (5 rounds in turns)"));
+    let text = crate::report::terminal(&run, &summary, None, crate::report::Style::PLAIN);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("charts are of the first time"), "{text}");
+}

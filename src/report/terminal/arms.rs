@@ -1,7 +1,7 @@
 //! The arms side by side: a block of 30 columns each, as many as the width holds, and the rest below.
 
 use super::style::{Paint, Style};
-use super::text::{cell, columns, cut, right};
+use super::text::{broken, cell, columns, cut, right};
 use crate::record::{ArmSummary, PhaseSummary, StateSummary};
 use crate::report::figures::{self, BothSides, Figure, Row};
 
@@ -61,14 +61,20 @@ impl Table<'_> {
     }
 
     fn head(&self) -> Vec<String> {
-        let strong = |arm: &ArmSummary| self.style.paint(Paint::Strong, &cell(&cut(&arm.name, BLOCK), BLOCK));
         let block = |text: &str| cell(&cut(text, BLOCK), BLOCK);
-        vec![
-            self.line("", self.arms.iter().map(strong)),
+        let names: Vec<Vec<String>> = self.arms.iter().map(|arm| broken(&arm.name, BLOCK)).collect();
+        let part = |name: &Vec<String>, at: usize| {
+            self.style.paint(Paint::Strong, &block(name.get(at).map_or("", String::as_str)))
+        };
+        let height = names.iter().map(Vec::len).max().unwrap_or(1);
+        let mut lines: Vec<String> =
+            (0..height).map(|at| self.line("", names.iter().map(|name| part(name, at)))).collect();
+        lines.extend([
             self.line("", self.arms.iter().map(|arm| block(&format!("{}, close {}", arm.driver, arm.close)))),
             self.line("", self.arms.iter().map(|arm| block(&format!("{}, {}", arm.sandbox, arm.target)))),
             self.line("", self.arms.iter().map(|_| self.style.paint(Paint::Faint, &"─".repeat(BLOCK)))),
-        ]
+        ]);
+        lines
     }
 
     fn row(&self, row: &Row) -> String {

@@ -1,5 +1,6 @@
 //! Three small plots over time, the arms below each other on one axis and one scale, so that their heights compare.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::style::{Paint, Style};
@@ -12,6 +13,8 @@ use crate::units::Count;
 const NAME: usize = 12;
 /// The most columns that an arm's name gets.
 const ARM: usize = 12;
+/// The most where it needs them to be told from another's.
+const WIDEST_ARM: usize = 32;
 /// The columns of the largest value, to the right of a plot.
 const LARGEST: usize = 14;
 
@@ -24,7 +27,7 @@ pub(super) fn over_time(arms: &[&ArmRun], style: Style) -> Vec<String> {
     if end.is_zero() {
         return Vec::new();
     }
-    let names = arms.iter().map(|arm| columns(&arm.facts.name)).max().unwrap_or(0).min(ARM);
+    let names = names(arms);
     let width = style.width() - NAME - names - 1 - LARGEST;
     let axis = Axis { end, width };
     let mut lines = vec![axis.drawn(names, style)];
@@ -33,6 +36,13 @@ pub(super) fn over_time(arms: &[&ArmRun], style: Style) -> Vec<String> {
     }
     lines.push(String::new());
     lines
+}
+
+/// How many columns an arm's name gets: more where two arms would have one name.
+fn names(arms: &[&ArmRun]) -> usize {
+    let longest = arms.iter().map(|arm| columns(&arm.facts.name)).max().unwrap_or(0);
+    let told: BTreeSet<String> = arms.iter().map(|arm| cut(&arm.facts.name, ARM)).collect();
+    longest.min(if told.len() < arms.len() { WIDEST_ARM } else { ARM })
 }
 
 /// What a plot shows of an arm, and how.

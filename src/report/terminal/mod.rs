@@ -24,7 +24,11 @@ pub use style::Style;
 pub fn terminal(run: &Run, summary: &Summary, results: Option<&Path>, style: Style) -> String {
     let mut lines = vec![head(run, summary, style), String::new()];
     if !summary.pooled.is_empty() {
-        lines.extend(wrapped(&figures::repeated(summary), "", style.width()));
+        lines.extend(wrapped(
+            &format!("{}; charts are of the first time", figures::repeated(summary)),
+            "",
+            style.width(),
+        ));
         lines.push(String::new());
     }
     lines.extend(arms::tables(summary.shown(), style));
@@ -151,5 +155,30 @@ mod tests {
         run.notices.push((None, "\u{1b}[2J".into()));
         let text = terminal(&run, &crate::verdict::summarise(&run), None, Style::PLAIN);
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn arms_of_long_names_stay_apart() {
+        let names = ["a-late-closer-with-many-sockets-500ms", "a-late-closer-with-many-sockets-900ms"];
+        let mut events = fixture::events();
+        for event in &mut events {
+            let name = match event {
+                crate::record::Event::ArmStarted(facts) => &mut facts.name,
+                crate::record::Event::Sample { arm, .. } | crate::record::Event::ArmEnded { arm, .. } => arm,
+                _ => continue,
+            };
+            *name = names[usize::from(name == "orderly")].to_owned();
+        }
+        let run = Run::from_events(&events);
+        let text = terminal(&run, &crate::verdict::summarise(&run), None, Style::new(false, 80));
+        for rest in ["sockets-500ms", "sockets-900ms"] {
+            assert!(text.contains(rest), "{text}");
+        }
+        let mut short = run.arms;
+        short[0].facts.name = "the-late-closer-500ms".to_owned();
+        short[1].facts.name = "the-late-closer-900ms".to_owned();
+        let chart = chart::over_time(&short.iter().collect::<Vec<_>>(), Style::new(false, 80)).join("\n");
+        assert!(chart.contains("the-late-closer-500ms ") && chart.contains("the-late-closer-900ms "), "{chart}");
+        assert!(chart.lines().all(|line| text::columns(line) <= 80), "{chart}");
     }
 }

@@ -11,6 +11,7 @@ pub struct Style {
     colour: bool,
     width: usize,
     columns: usize,
+    terminal: bool,
 }
 
 /// What a piece of text is.
@@ -31,7 +32,7 @@ impl Style {
     const WIDEST: usize = 120;
 
     /// Without colour, 80 columns wide: for files and pipes.
-    pub const PLAIN: Self = Self { colour: false, width: Self::NARROWEST, columns: Self::NARROWEST };
+    pub const PLAIN: Self = Self { colour: false, width: Self::NARROWEST, columns: Self::NARROWEST, terminal: false };
 
     /// Beyond this a table is no easier to read.
     const MOST_COLUMNS: usize = 240;
@@ -53,7 +54,7 @@ impl Style {
         } else {
             columns
         };
-        Self { colour, width, columns }
+        Self { colour, width, columns, terminal: true }
     }
 
     /// What suits `stream`: a terminal's own width, and colour unless NO_COLOR or a dumb terminal forbids it; elsewhere
@@ -73,6 +74,16 @@ impl Style {
     #[must_use]
     pub const fn with_columns(self, columns: usize) -> Self {
         Self::new(self.colour, columns)
+    }
+
+    /// The same without colour.
+    pub(in crate::report) const fn colourless(self) -> Self {
+        Self { colour: false, ..self }
+    }
+
+    /// Whether a line that is longer than this would be broken by a terminal, anywhere.
+    pub(in crate::report) const fn is_for_a_terminal(self) -> bool {
+        self.terminal
     }
 
     /// How wide prose is.

@@ -42,6 +42,29 @@ pub(in crate::report) fn cut(text: &str, width: usize) -> String {
     short + "…"
 }
 
+/// `text` in pieces of at most `width` columns that together are all of it: broken behind a blank, else behind a mark,
+/// and anywhere where there is neither.
+pub(in crate::report) fn broken(text: &str, width: usize) -> Vec<String> {
+    const MARKS: [char; 6] = ['.', ':', '/', ',', '-', '='];
+    let mut rest = printable(text);
+    let mut pieces = Vec::new();
+    while columns(&rest) > width {
+        let ends = || rest.char_indices().map(|(at, c)| (at + c.len_utf8(), c));
+        let fits = |end: usize| columns(&rest[..end]) <= width;
+        let blank = ends().rfind(|(end, c)| *c == ' ' && fits(*end));
+        let mark = || ends().rfind(|(end, c)| MARKS.contains(c) && fits(*end));
+        // One column may be too narrow for a character: it is taken whole.
+        let end = blank.or_else(mark).or_else(|| ends().rfind(|(end, _)| fits(*end))).or_else(|| ends().next());
+        let Some((end, _)) = end else { break };
+        let after = rest.split_off(end);
+        pieces.push(std::mem::replace(&mut rest, after).trim_end().to_owned());
+    }
+    if pieces.is_empty() || !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
 /// `text` in lines of `width` columns that begin with `start`, and with blanks from the second on.
 pub(crate) fn wrapped(text: &str, start: &str, width: usize) -> Vec<String> {
     let indent = " ".repeat(columns(start));
@@ -69,6 +92,14 @@ mod tests {
     fn wraps_at_words() {
         assert_eq!(wrapped("one two three", "- ", 9), ["- one two", "  three"]);
         assert_eq!(wrapped("incomprehensible", "- ", 9), ["- incomprehensible"], "a word is never broken");
+    }
+
+    #[test]
+    fn nothing_is_lost_where_it_is_broken() {
+        assert_eq!(broken("127.0.0.1 to 127.0.0.1:33017", 23), ["127.0.0.1 to", "127.0.0.1:33017"]);
+        assert_eq!(broken("[::1]:33017", 7), ["[::1]:", "33017"]);
+        assert_eq!(broken("incomprehensible", 6), ["incomp", "rehens", "ible"]);
+        assert_eq!((broken("漢字", 1), broken("", 5)), (vec!["漢".to_owned(), "字".into()], vec![String::new()]));
     }
 
     #[test]

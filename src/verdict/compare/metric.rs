@@ -12,8 +12,8 @@ pub(super) struct Metric {
     pub(super) scale: Scale,
     /// Whether more of it is worse.
     pub(super) higher_is_worse: bool,
-    /// A change of less than this is nobody's, whatever the tolerance: what scheduling does to a connect, what happens to
-    /// be open when a table is read.
+    /// A change of no more than this is nobody's, whatever the tolerance: what scheduling does to a connect, what happens to
+    /// be open when a table is read. [`FLOORS`] says them all.
     pub(super) floor: f64,
 }
 
@@ -65,6 +65,9 @@ fn quantile(phase: PhaseSummary, value: Option<f64>) -> Option<f64> {
     value.filter(|_| phase.count >= LEAST_VALUES)
 }
 
+/// The floors of all figures, for a reader.
+pub const FLOORS: &str = "50 us, 1 attempt/s, 64 ports, 10 sockets";
+
 /// Every figure, in the order in which they are told.
 pub(super) const METRICS: [Metric; 8] = [
     latency!(connect, p50, "latency_ms.connect.p50"),
@@ -94,3 +97,21 @@ pub(super) const METRICS: [Metric; 8] = [
         floor: 10.0,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floors_are_those_that_are_told() {
+        let told = METRICS.map(|metric| match metric.path {
+            path if path.starts_with("latency_ms.") => format!("{:.0} us", metric.floor * 1000.0),
+            "load.achieved_per_s" => format!("{} attempt/s", metric.floor),
+            "ports.peak" => format!("{} ports", metric.floor),
+            _ => format!("{} sockets", metric.floor),
+        });
+        let mut told = told.to_vec();
+        told.dedup();
+        assert_eq!(told.join(", "), FLOORS);
+    }
+}

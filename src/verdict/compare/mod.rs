@@ -6,8 +6,12 @@
 //! themselves, which are not independent within one run, and of which there are so many that any difference is certain.
 
 mod arms;
+mod merge;
 mod metric;
 mod results;
+mod settings;
 
 pub(super) use arms::comparisons;
+pub use merge::{MergeError, merge};
+pub use metric::FLOORS;
 pub use results::compare;

@@ -1,13 +1,17 @@
 //! A new result against an older one: what regressed beyond a tolerance, and what broke.
 
 use super::super::interval::{self, Interval};
+use super::super::summarise;
 use super::metric::{METRICS, Metric};
-use crate::record::{ArmSummary, Change, Comparison, ComparisonRow, Scale, Severity, Summary};
+use super::settings;
+use crate::record::{Change, Comparison, ComparisonRow, Run, Scale, Severity, Summary};
 
 /// Holds `new` against `base`; a figure may be worse by `tolerance` (0.1 is a tenth). The names are those that the document
 /// calls the two by.
 #[must_use]
-pub fn compare((base_name, base): (&str, &Summary), (new_name, new): (&str, &Summary), tolerance: f64) -> Comparison {
+pub fn compare((base_name, base): (&str, &Run), (new_name, new): (&str, &Run), tolerance: f64) -> Comparison {
+    let (base_run, new_run) = (base, new);
+    let (base, new) = (&summarise(base), &summarise(new));
     let names = names(base, new);
     let figures = names.iter().flat_map(|name| METRICS.iter().map(move |metric| (*name, metric)));
     let told: Vec<Figure<'_>> = figures.filter_map(|(name, metric)| Figure::of(name, metric, base, new)).collect();
@@ -21,7 +25,7 @@ pub fn compare((base_name, base): (&str, &Summary), (new_name, new): (&str, &Sum
         new: new_name.to_owned(),
         tolerance_pct: tolerance * 100.0,
         passed: broken.is_empty() && !rows.iter().any(regressed),
-        notices: notices(&names, base, new, &told),
+        notices: notices(&names, (base, base_run), (new, new_run), &told),
         rows,
         broken,
     }
@@ -71,6 +75,7 @@ impl<'a> Figure<'a> {
             (Scale::Difference, _) => None,
         };
         let change_pct = base.zip(new).and_then(|(base, new)| (base > 0.0).then(|| (new / base - 1.0) * 100.0));
+        let change = base.zip(new).map(|(base, new)| self.change(base, new, interval, tolerance));
         ComparisonRow {
             arm: self.arm.to_owned(),
             metric: self.metric.path.to_owned(),
@@ -79,17 +84,21 @@ impl<'a> Figure<'a> {
             change_pct,
             low_pct: interval.and_then(|it| pct(it.low)),
             high_pct: interval.and_then(|it| pct(it.high)),
-            change: base.zip(new).map_or(Change::Missing, |(base, new)| self.change(base, new, interval, tolerance)),
+            change: change.map_or(Change::Missing, |(change, _)| change),
+            below_floor: change.is_some_and(|(_, below_floor)| below_floor),
         }
     }
 
-    fn change(&self, base: f64, new: f64, interval: Option<Interval>, tolerance: f64) -> Change {
+    /// What it came to, and whether the floor alone keeps it from being a change.
+    fn change(&self, base: f64, new: f64, interval: Option<Interval>, tolerance: f64) -> (Change, bool) {
         let by = (new - base).abs();
-        let within = by <= base * tolerance || by <= self.metric.floor;
-        if within || interval.is_some_and(|it| !it.excludes_zero()) {
-            return Change::Unchanged;
+        if by <= base * tolerance || interval.is_some_and(|it| !it.excludes_zero()) {
+            return (Change::Unchanged, false);
         }
-        if (new > base) == self.metric.higher_is_worse { Change::Regressed } else { Change::Improved }
+        if by <= self.metric.floor {
+            return (Change::Unchanged, true);
+        }
+        (if (new > base) == self.metric.higher_is_worse { Change::Regressed } else { Change::Improved }, false)
     }
 }
 
@@ -109,20 +118,24 @@ fn broken(base: &Summary, new: &Summary) -> Vec<String> {
     failed.chain(found).collect()
 }
 
-fn notices(names: &[&str], base: &Summary, new: &Summary, told: &[Figure<'_>]) -> Vec<String> {
+fn notices(
+    names: &[&str],
+    (base, base_run): (&Summary, &Run),
+    (new, new_run): (&Summary, &Run),
+    told: &[Figure<'_>],
+) -> Vec<String> {
     let mut notices = Vec::new();
     if base.host != new.host {
         let host = |summary: &Summary| format!("Linux {}, {} cores", summary.host.kernel, summary.host.cores);
         notices.push(format!("the machines differ: {} and {}", host(base), host(new)));
     }
     for name in names {
-        let arm = |summary: &'_ Summary| summary.arms.iter().find(|it| it.name == *name).cloned();
-        match (arm(base), arm(new)) {
-            (Some(base), Some(new)) if settings(&base) != settings(&new) => {
-                notices.push(format!("the {name} arms differ: {} and {}", settings(&base), settings(&new)));
-            }
-            (Some(_), None) => notices.push(format!("only the base has an arm {name}")),
-            (None, Some(_)) => notices.push(format!("only the new result has an arm {name}")),
+        let has = |summary: &Summary| summary.arms.iter().any(|it| it.name == *name);
+        let differ = settings::differences(base_run, new_run, name);
+        match (has(base), has(new)) {
+            (true, false) => notices.push(format!("only the base has an arm {name}")),
+            (false, true) => notices.push(format!("only the new result has an arm {name}")),
+            _ if !differ.is_empty() => notices.push(format!("the {name} arms differ: {}", settings::told(&differ))),
             _ => {}
         }
     }
@@ -141,15 +154,6 @@ fn notices(names: &[&str], base: &Summary, new: &Summary, told: &[Figure<'_>]) -
     notices
 }
 
-/// What two arms of one name should have in common.
-fn settings(arm: &ArmSummary) -> String {
-    let ports = arm.ephemeral_ports;
-    format!(
-        "{}, close {}, {}, {}, ports {}-{} by {}",
-        arm.driver, arm.close, arm.target, arm.sandbox, ports.low, ports.high, arm.port_search
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -157,7 +161,6 @@ mod tests {
     use super::*;
     use crate::record::{Outcome, Phase, Side, TcpState};
     use crate::verdict::fixture::{Story, run_of};
-    use crate::verdict::summarise;
 
     fn story(login_us: u64, left: u64) -> Story {
         Story::new("app")
@@ -167,14 +170,14 @@ mod tests {
             .last(1200, Side::Client, &[(TcpState::CloseWait, left)])
     }
 
-    fn once(login_us: u64, left: u64) -> Summary {
-        summarise(&run_of(&[story(login_us, left)], &["app: sockets.client.close_wait.final == 0"]))
+    fn once(login_us: u64, left: u64) -> Run {
+        run_of(&[story(login_us, left)], &["app: sockets.client.close_wait.final == 0"])
     }
 
-    fn repeated(logins: &[u64]) -> Summary {
+    fn repeated(logins: &[u64]) -> Run {
         let mut run = run_of(&[story(logins[0], 0)], &[]);
         logins[1..].iter().for_each(|login| run.merge(run_of(&[story(*login, 0)], &[])));
-        summarise(&run)
+        run
     }
 
     fn change(comparison: &Comparison, metric: &str) -> Change {
@@ -201,7 +204,11 @@ mod tests {
     #[test]
     fn some_microseconds_are_nobodys() {
         let (base, new) = (once(10, 0), once(50, 0));
-        assert!(compare(("base", &base), ("new", &new), 0.1).passed, "five times as much, and still nothing");
+        let found = compare(("base", &base), ("new", &new), 0.1);
+        assert!(found.passed, "five times as much, and still nothing");
+        let below = |metric: &str| found.rows.iter().find(|row| row.metric == metric).unwrap().below_floor;
+        assert!(below("latency_ms.login.p50") && !below("load.achieved_per_s"), "it is said why: {found:?}");
+        assert!(!compare(("base", &base), ("new", &new), 5.0).rows.iter().any(|row| row.below_floor));
     }
 
     #[test]
@@ -228,15 +235,20 @@ mod tests {
     #[test]
     fn other_arms_and_other_settings_are_told() {
         let mut new = once(1000, 0);
-        new.arms[0].close = "orderly".into();
+        new.arms[0].facts.close = "orderly".into();
+        new.arms[0].facts.arrivals = "constant 400/s".into();
+        new.arms[0].facts.planned_attempts = Some(400);
         let told = compare(("base", &once(1000, 0)), ("new", &new), 0.1).notices.join("\n");
-        assert!(told.contains("the app arms differ: tiberius, close app"), "{told}");
-        new.arms[0].name = "other".into();
+        let differ = "the app arms differ: arrivals constant 2000/s and constant 400/s; attempts 5000 and 400; close app and orderly";
+        assert!(told.contains(differ), "{told}");
+        new.arms[0].facts.name = "other".into();
         let found = compare(("base", &once(1000, 0)), ("new", &new), 0.1);
         assert!(found.rows.iter().all(|row| row.change == Change::Missing), "{found:?}");
         assert!(found.notices.join("\n").contains("only the base has an arm app"));
-        new.findings = once(1000, 50).findings;
-        new.findings.iter_mut().for_each(|it| it.arm = Some("other".into()));
+        let mut new = once(1000, 50);
+        new.arms[0].facts.name = "other".into();
+        new.header.as_mut().unwrap().expectations.clear();
+        assert!(summarise(&new).findings.iter().any(|it| it.id == "never-closed"));
         assert!(compare(("base", &once(1000, 0)), ("new", &new), 0.1).passed, "another arm's leak broke nothing here");
     }
 }

@@ -3,18 +3,18 @@
 use crate::record::{ArmComparison, Finding, Scale, Severity};
 use crate::units::Count;
 
-/// One finding for every two arms that differ in anything.
-pub(super) fn rule(comparisons: &[ArmComparison]) -> Vec<Finding> {
+/// One finding for every two arms that differ in anything; `merged` results were played apart from each other.
+pub(super) fn rule(comparisons: &[ArmComparison], merged: Option<u32>) -> Vec<Finding> {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     for it in comparisons.iter().filter(|it| it.different) {
         if !pairs.contains(&(&it.base, &it.other)) {
             pairs.push((&it.base, &it.other));
         }
     }
-    pairs.into_iter().map(|pair| found(pair, comparisons)).collect()
+    pairs.into_iter().map(|pair| found(pair, comparisons, merged)).collect()
 }
 
-fn found((base, other): (&str, &str), comparisons: &[ArmComparison]) -> Finding {
+fn found((base, other): (&str, &str), comparisons: &[ArmComparison], merged: Option<u32>) -> Finding {
     let pair = comparisons.iter().filter(|it| it.base == base && it.other == other);
     let (differ, alike): (Vec<_>, Vec<_>) = pair.partition(|it| it.different);
     let rounds = differ.iter().map(|it| it.repetitions).min().unwrap_or(0);
@@ -22,9 +22,12 @@ fn found((base, other): (&str, &str), comparisons: &[ArmComparison]) -> Finding 
         0 => String::new(),
         n => format!(" No difference is proved in {n} other figures."),
     };
+    let played = match merged {
+        Some(results) => format!("They were played {rounds} times each, in {results} separate results"),
+        None => format!("They were played in turns, {rounds} times each"),
+    };
     let text = format!(
-        "{other} differs from {base} in {}. They were played in turns, {rounds} times each; with 95 % confidence all these \
-         intervals hold at once.{alike}",
+        "{other} differs from {base} in {}. {played}; with 95 % confidence all these intervals hold at once.{alike}",
         differ.iter().map(|it| told(it)).collect::<Vec<_>>().join("; "),
     );
     Finding { id: "arms-differ".to_owned(), arm: None, severity: Severity::Note, text }
@@ -40,7 +43,11 @@ fn told(it: &ArmComparison) -> String {
                 let sign = if value < -0.5 { "-" } else { "" };
                 format!("{sign}{}", Count(value.abs().round() as u64))
             };
-            format!("{metric}: {} more ({} to {})", count(it.estimate), count(it.low), count(it.high))
+            let (word, low, high) = match it.estimate {
+                estimate if estimate < 0.0 => ("fewer", -it.high, -it.low),
+                _ => ("more", it.low, it.high),
+            };
+            format!("{metric}: {} {word} ({} to {})", count(it.estimate.abs()), count(low), count(high))
         }
     }
 }
@@ -77,24 +84,29 @@ mod tests {
 
     #[test]
     fn tells_each_difference_with_its_interval() {
-        let found = rule(&[
+        let told = [
             comparison("latency_ms.login.p99", Scale::Ratio, [0.123, 0.0456, 0.333], true),
             comparison("latency_ms.connect.p99", Scale::Ratio, [1.1, 0.9, 1.3], false),
             comparison("ports.peak", Scale::Difference, [-1900.0, -1950.0, -1850.2], true),
-        ]);
+            comparison("sockets.client.close_wait.final", Scale::Difference, [60.0, -1.0, 121.0], true),
+        ];
+        let found = rule(&told, None);
         let [one] = found.as_slice() else { panic!("{found:?}") };
         for part in [
             "orderly differs from leaky in latency_ms.login.p99: 0.12 times (0.046 to 0.33)",
-            "ports.peak: -1,900 more (-1,950 to -1,850)",
-            "5 times each",
+            "ports.peak: 1,900 fewer (1,850 to 1,950)",
+            "close_wait.final: 60 more (-1 to 121)",
+            "They were played in turns, 5 times each",
             "in 1 other figures",
         ] {
             assert!(one.text.contains(part), "{part}: {}", one.text);
         }
+        let merged = rule(&told, Some(4));
+        assert!(merged[0].text.contains("played 5 times each, in 4 separate results"), "{}", merged[0].text);
     }
 
     #[test]
     fn nothing_is_told_of_arms_that_are_alike() {
-        assert_eq!(rule(&[comparison("ports.peak", Scale::Difference, [1.0, -3.0, 5.0], false)]), []);
+        assert_eq!(rule(&[comparison("ports.peak", Scale::Difference, [1.0, -3.0, 5.0], false)], None), []);
     }
 }

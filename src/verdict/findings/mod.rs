@@ -45,7 +45,7 @@ const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
 pub fn findings(run: &Run, comparisons: &[ArmComparison]) -> Vec<Finding> {
     let named = run.arms_by_name();
     let of_arms = named.iter().flat_map(|(_, arms)| RULES.iter().filter_map(|rule| found_in(arms, *rule)));
-    of_arms.chain(arms_differ::rule(comparisons)).collect()
+    of_arms.chain(arms_differ::rule(comparisons, run.merged)).collect()
 }
 
 /// What a rule finds in the repetitions of an arm: told once, by the first in which it is found, with how many there are.
