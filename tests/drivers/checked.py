@@ -16,7 +16,7 @@ HEAD = """# Drivers under `closewait check`
 
 Written by `check.py --write`: {trials} trials with `--grace {grace}s --patience {patience}s`, each a process that makes {logins} logins in a row with
 the driver's time-outs at 3 s (a hang ends it within its first); {connections} connections, {faulted} of them faulted. {faults} faults,
-counted with each end that they take, {least} to {most} trials of each with each driver that has the mode; each other number of the
+counted with each end that they take, {each} trials of each with each driver that has the mode; each other number of the
 catalogue once.
 `tls` and `strict` are met by the driver's own mode of that name, the three faults of the certificate by one that checks it;
 `no such mode` where a driver has none.
@@ -62,6 +62,11 @@ def write(rows, no_mode, entry_of, options):
     (HERE / "CHECKED.md").write_text("\n".join(lines) + "\n")
 
 
+def spread(numbers):
+    least, most = min(numbers, default=0), max(numbers, default=0)
+    return str(most) if least == most else "%d to %d" % (least, most)
+
+
 def head(rows):
     grid = Counter((row["driver"], row["fault"]) for row in rows)
     repeated = {one: many for one, many in grid.items() if not re.fullmatch(r"login-(?!18456$)\d+", one[1])}
@@ -71,7 +76,7 @@ def head(rows):
     return HEAD.format(
         trials=len(rows), logins=LOGINS, grace=GRACE, patience=PATIENCE,
         connections=sum(row.get("connections", 0) for row in rows), faulted=sum(row.get("faulted", 0) for row in rows),
-        faults=len({fault for _, fault in repeated}), least=min(repeated.values(), default=0), most=max(repeated.values(), default=0),
+        faults=len({fault for _, fault in repeated}), each=spread(repeated.values()),
         looked=len(looked), clean=len(clean),
         contrary="They bear out every verdict." if not contrary else "They do not bear out %d of the verdicts." % contrary,
     )
