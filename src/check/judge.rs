@@ -219,7 +219,9 @@ fn ran_on(it: &Connection, closed: Monotonic, processes: &[Process]) -> bool {
     match it.holder.and_then(|(place, _)| processes.get(place)) {
         Some(holder) => it.let_go || ran(holder),
         None => {
-            let mut there = processes.iter().filter(|process| process.last_alive >= it.opened).peekable();
+            // Whoever was gone at a look may have been there until then.
+            let before = |process: &Process| process.gone.is_some_and(|gone| gone < it.opened);
+            let mut there = processes.iter().filter(|process| !before(process)).peekable();
             there.peek().is_some() && there.all(ran)
         }
     }

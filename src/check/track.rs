@@ -184,7 +184,8 @@ impl Tracks {
                 started: process.started,
                 command: String::new(),
                 last_alive: look.begun,
-                last_running: look.begun,
+                // One that is on its way out when it is first seen was never seen to run.
+                last_running: Monotonic::from_nanos(0),
                 gone: None,
                 descriptors: Vec::new(),
                 busy: Vec::new(),
@@ -307,6 +308,30 @@ impl Tracks {
 mod tests {
     use super::*;
     use crate::sample::Descriptor;
+
+    /// A child that was first seen on its way out would have been taken for one that ran behind its last FIN.
+    #[test]
+    fn one_that_is_on_its_way_out_was_not_seen_to_run() {
+        let mut tracks = Tracks::default();
+        let mut look = |at: u64, exiting| {
+            let process = ProcessLook {
+                pid: 7,
+                started: 1,
+                command: "app".to_owned(),
+                descriptors: Vec::new(),
+                exiting,
+                threads: Vec::new(),
+            };
+            let (begun, ended) = (Monotonic::from_nanos(at), Monotonic::from_nanos(at + 1));
+            tracks.look(&Look { begun, ended, sockets: &[], processes: &[process], is_tcp: &|_, _| None });
+            tracks.processes()[0].last_running.as_nanos()
+        };
+        assert_eq!((look(10, true), look(20, false), look(30, true)), (0, 20, 20));
+        tracks.run(Monotonic::from_nanos(40), &[(7, 1), (8, 1)]);
+        assert_eq!(tracks.processes()[0].last_running.as_nanos(), 40);
+        tracks.run(Monotonic::from_nanos(50), &[(7, 2)]);
+        assert_eq!(tracks.processes()[0].last_running.as_nanos(), 40, "another process of that number");
+    }
 
     /// A process that was ended was said to have leaked in LAST_ACK, into which the exit itself had brought its sockets.
     #[test]

@@ -71,8 +71,9 @@ fn who_was_not_seen_to_close_must_have_been_one_that_ran_on() {
         |processes: &[Process]| ends(&judge(case.testimony.connections(), processes, &case.course, &case.limits))[1];
     assert_eq!(of(std::slice::from_ref(&case.process)), EndedBy::ClientFin);
     assert_eq!(of(&[case.process.clone(), other.clone()]), EndedBy::ProcessExit);
-    let before = Process { last_alive: at(100), ..other.clone() };
-    assert_eq!(of(&[case.process.clone(), before]), EndedBy::ClientFin, "it had gone before");
+    let gone = |millis| Process { last_alive: at(100), gone: Some(at(millis)), ..other.clone() };
+    assert_eq!(of(&[case.process.clone(), gone(129)]), EndedBy::ClientFin, "it had gone before");
+    assert_eq!(of(&[case.process.clone(), gone(155)]), EndedBy::ProcessExit, "it may have been there until then");
     let lives = Process { gone: None, ..other };
     assert_eq!(of(&[case.process.clone(), lives]), EndedBy::ClientFin);
 }
