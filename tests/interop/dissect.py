@@ -167,11 +167,11 @@ def documented(binary, directory):
     commands = re.findall(r"^tshark -r [^#\n]+", README.read_text(), re.MULTILINE)
     files = [shlex.split(command)[2] for command in commands]
     if sorted(files) != sorted(DOCUMENTED):
-        yield "README", [f"it has commands for {files}"]
+        yield "documented, README", [f"it has commands for {files}"], ""
     told = subprocess.run([binary, "trace", "--help"], capture_output=True, text=True, timeout=20, check=True).stdout
     for command in re.findall(r"tshark -r .+", told):
         wrong = [] if command.strip() in [it.strip() for it in commands] else ["README has no such command"]
-        yield f"--help: {command.strip()}", wrong
+        yield f"documented, --help: {command.strip()}", wrong, ""
     for command, name in zip(commands, files):
         for mode, wanted in DOCUMENTED.get(name, {}).items():
             path = directory / f"documented-{mode}.pcapng"
@@ -183,7 +183,7 @@ def documented(binary, directory):
             wrong = [f"not shown: {text}" for text in wanted if text not in plain]
             if "TCP segment of a reassembled PDU" in shown:
                 wrong.append("TCP segment of a reassembled PDU")
-            yield f"--tls {mode}: {command.strip()}", wrong
+            yield f"documented, --tls {mode}: {command.strip()}", wrong, ""
 
 
 def trace(binary, name, arguments, directory):
@@ -206,36 +206,32 @@ def trace(binary, name, arguments, directory):
     return wrong, len(frames)
 
 
+def faults(binary, directory):
+    """Each login that a fault answers, what is wrong with its packets, and what was seen of them."""
+    for fault, wanted in WANTED.items():
+        path, port = capture(binary, fault, directory)
+        malformed = read(path, port, "-Y", "_ws.malformed")
+        details = read(path, port, "-Y", "tds", "-V")
+        wrong = [f"malformed: {malformed}"] if malformed else []
+        wrong += [f"not seen: {text}" for text in wanted if text.lower() not in details.lower()]
+        if wrong:
+            wrong.append(details)
+        yield fault, wrong, f": {len(read(path, port, '-Y', 'tds').splitlines())} TDS packets, none malformed"
+
+
+def traces(binary, directory):
+    for name, arguments in TRACES.items():
+        wrong, frames = trace(binary, name, arguments, directory)
+        yield f"trace, {name}", wrong, f": {frames} frames as tshark has them"
+
+
 def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as name:
-        for fault, wanted in WANTED.items():
-            path, port = capture(sys.argv[1], fault, pathlib.Path(name))
-            malformed = read(path, port, "-Y", "_ws.malformed")
-            details = read(path, port, "-Y", "tds", "-V")
-            missing = [text for text in wanted if text.lower() not in details.lower()]
-            if malformed or missing:
-                failed += 1
-                print(f"FAIL {fault}: malformed: {malformed or 'none'}; not seen: {missing}\n{details}")
-            else:
-                passed += 1
-                print(f"PASS {fault}: {len(read(path, port, '-Y', 'tds').splitlines())} TDS packets, none malformed")
-    with tempfile.TemporaryDirectory() as directory:
-        for name, arguments in TRACES.items():
-            wrong, frames = trace(sys.argv[1], name, arguments, pathlib.Path(directory))
-            if wrong:
-                failed += 1
-                print(f"FAIL trace, {name}:", *wrong, sep="\n  ")
-            else:
-                passed += 1
-                print(f"PASS trace, {name}: {frames} frames as tshark has them")
-        for command, wrong in documented(sys.argv[1], pathlib.Path(directory)):
-            if wrong:
-                failed += 1
-                print(f"FAIL documented, {command}", *wrong, sep="\n  ")
-            else:
-                passed += 1
-                print(f"PASS documented, {command}")
+        for cases in (faults, traces, documented):
+            for case, wrong, seen in cases(sys.argv[1], pathlib.Path(name)):
+                failed, passed = failed + bool(wrong), passed + (not wrong)
+                print(*([f"FAIL {case}", *wrong] if wrong else [f"PASS {case}{seen}"]), sep="\n  ")
     print(f"dissect: {passed} passed, {failed} failed")
     return failed != 0
 
