@@ -49,7 +49,6 @@ impl MergeError {
 /// # Errors
 /// When a result stands there twice, or arms of one name were played with different settings.
 pub fn merge(results: Vec<(String, Run)>) -> Result<Option<Run>, MergeError> {
-    let mut notices = Vec::new();
     for (at, (one_name, one)) in results.iter().enumerate() {
         for (other_name, other) in &results[at + 1..] {
             let names = || (one_name.clone(), other_name.clone());
@@ -74,12 +73,11 @@ pub fn merge(results: Vec<(String, Run)>) -> Result<Option<Run>, MergeError> {
     }
     let mut results = results.into_iter();
     let Some((first_name, mut run)) = results.next() else { return Ok(None) };
-    let (first, mut others) = (run.clone(), Vec::new());
-    for (name, other) in results {
-        notices.extend(differ(&first_name, &first, &name, &other));
-        others.push(other);
+    let (others, mut notices): (Vec<(String, Run)>, _) = (results.collect(), Vec::new());
+    for (name, other) in &others {
+        notices.extend(differ(&first_name, &run, name, other));
     }
-    others.into_iter().for_each(|other| run.merge(other));
+    others.into_iter().for_each(|(_, other)| run.merge(other));
     run.notices.extend(notices);
     Ok(Some(run))
 }
