@@ -173,7 +173,7 @@ class Document(unittest.TestCase):
             checked.write([*rows, leak], {("tsql", "strict")}, lambda _: entry, SimpleNamespace(work=Path(".")))
         (text,) = place.write_text.call_args.args
         self.assertIn("4 trials with `--grace 2s --patience 8s`", text)
-        self.assertIn("1 faults,\ncounted with each end that they take, 3 to 3 trials", text)
+        self.assertIn("1 faults, counted with each end that they take, 3 trials of each", " ".join(text.split()))
         self.assertIn("15 connections, 3 of them faulted", text)
         self.assertIn("| tsql | 1.0 | - | - | - | no such mode | - | - |", text)
         self.assertIn("3 clean, 1 leak", text)
