@@ -18,7 +18,7 @@ use crate::run::Diagnostics;
 pub(super) use self::settings::CheckArgs as Args;
 
 pub(super) fn check(args: CheckArgs, diagnostics: Diagnostics) -> Result<Exit, Failure> {
-    args.outputs.check(1)?;
+    args.check_places()?;
     let baseline = args.baseline.as_deref().map(outputs::read_baseline).transpose()?;
     let options = args.options(diagnostics)?;
     check::preflight(&options)?;

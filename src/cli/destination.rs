@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 
@@ -74,9 +74,14 @@ impl Kind {
 
     /// Refuses a place that a document of this kind cannot or must not go to. Nothing is made yet, since a run that is
     /// refused leaves nothing behind; a device and a pipe may be written to.
-    pub(super) fn may_go_to(self, path: &Path) -> Result<(), Failure> {
+    fn may_go_to(self, path: &Path) -> Result<(), Failure> {
         if path == Path::new("-") {
-            return Ok(());
+            return if matches!(self, Self::Capture | Self::Certificate) {
+                Err(Failure::usage(anyhow::anyhow!("write the {} to stdout: only results go there", self.name()))
+                    .hint(format!("{} {}", self.option(), self.example())))
+            } else {
+                Ok(())
+            };
         }
         if path.is_dir() {
             let hint = if self == Self::Html {
@@ -122,6 +127,36 @@ impl Kind {
             format!("the word behind {option} is the file to write: closewait run {path} {option} {}", self.example())
         }
     }
+}
+
+/// Refuses places that the documents of one command cannot or must not go to: each for itself, and two of them in one.
+pub(super) fn may_go<'a>(documents: impl IntoIterator<Item = (Kind, &'a Path)>) -> Result<(), Failure> {
+    let mut taken: Vec<(Kind, PathBuf)> = Vec::new();
+    for (kind, path) in documents {
+        kind.may_go_to(path)?;
+        let Some(place) = place(path) else { continue };
+        if let Some((first, _)) = taken.iter().find(|(_, earlier)| *earlier == place) {
+            let where_to = if path == Path::new("-") { "stdout".into() } else { path.display().to_string() };
+            let (one, two) = (first.option(), kind.option());
+            return Err(Failure::usage(anyhow::anyhow!("write two documents to {where_to}")).hint(format!(
+                "a place for each: {one} {} {two} {}",
+                path.display(),
+                kind.example()
+            )));
+        }
+        taken.push((kind, place));
+    }
+    Ok(())
+}
+
+/// What two names of one place have in common. A device holds nothing, so that it may be the place of several.
+fn place(path: &Path) -> Option<PathBuf> {
+    if path.exists() && !path.is_file() {
+        return None;
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = || Some(dir.canonicalize().ok()?.join(path.file_name()?));
+    Some(path.canonicalize().ok().or_else(new).unwrap_or_else(|| path.to_owned()))
 }
 
 #[cfg(test)]
@@ -181,12 +216,37 @@ mod tests {
         }
         fs::write(&path, "").unwrap();
         for kind in ALL {
-            for free in [&path, &dir.path().join("new"), Path::new("-"), Path::new("/dev/null")] {
+            for free in [&path, &dir.path().join("new"), Path::new("/dev/null")] {
                 assert!(kind.may_go_to(free).is_ok(), "{kind:?} to {}", free.display());
             }
+            let is_result = !matches!(kind, Kind::Capture | Kind::Certificate);
+            assert_eq!(kind.may_go_to(Path::new("-")).is_ok(), is_result, "{kind:?} to stdout");
             for (never, hint) in [(dir.path().to_owned(), "name"), (dir.path().join("no/file"), "mkdir -p")] {
                 assert!(kind.may_go_to(&never).unwrap_err().to_string().contains(hint), "{kind:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_two_documents_go_to_one_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        fs::write(&old, "").unwrap();
+        std::os::unix::fs::symlink(&old, dir.path().join("link")).unwrap();
+        let go = |one: &Path, two: &Path| may_go([(Kind::Json, one), (Kind::Junit, two)]);
+        let other_name = dir.path().join("../").join(dir.path().file_name().unwrap()).join("new");
+        for (one, two) in [
+            (new.as_path(), new.as_path()),
+            (&new, &other_name),
+            (&old, &dir.path().join("link")),
+            (Path::new("-"), Path::new("-")),
+            (Path::new("new.xml"), Path::new("./new.xml")),
+        ] {
+            let failure = go(one, two).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Usage);
+            assert!(failure.to_string().contains("--junit junit.xml"), "{failure}");
+        }
+        assert!(go(&new, &old).is_ok() && go(Path::new("-"), &new).is_ok());
+        assert!(go(Path::new("/dev/null"), Path::new("/dev/null")).is_ok());
     }
 }

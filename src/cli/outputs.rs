@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use super::destination::Kind;
+use super::destination::{self, Kind};
 use super::failure::Failure;
 use crate::record::Comparison;
 use crate::report::{self, Style};
@@ -40,27 +40,20 @@ pub(super) struct Documents {
 }
 
 impl OutputArgs {
-    fn all(&self) -> impl Iterator<Item = (Kind, &Path)> {
+    /// Each document that was asked for, and where it goes.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Kind, &Path)> {
         let all = [(Kind::Json, &self.json), (Kind::Junit, &self.junit), (Kind::Markdown, &self.markdown)];
         all.into_iter().filter_map(|(kind, path)| Some((kind, path.as_deref()?)))
     }
 
-    /// How many documents go to stdout.
-    pub(super) fn on_stdout(&self) -> usize {
-        self.all().filter(|(_, path)| *path == Path::new("-")).count()
-    }
-
-    /// Refuses what cannot be written of so many results, before anything is played for it.
-    pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        if results > 1 && self.all().next().is_some() {
+    /// Refuses to write one document of several results.
+    pub(super) fn one_result(&self, results: usize) -> Result<(), Failure> {
+        if results > 1 && self.places().next().is_some() {
             return Err(Failure::usage(anyhow::anyhow!("write one document of {results} results")).hint(
                 "each keeps its own documents in its result directory; name one alone for --json, --junit, --markdown",
             ));
         }
-        if self.on_stdout() > 1 {
-            return Err(two_on_stdout());
-        }
-        self.all().try_for_each(|(kind, path)| kind.may_go_to(path))
+        Ok(())
     }
 
     /// Writes each document that was asked for, Markdown to $GITHUB_STEP_SUMMARY as well, and the report last.
@@ -107,7 +100,7 @@ pub(super) struct JsonArgs {
 impl JsonArgs {
     /// Refuses what cannot be written, before anything is done for it.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        self.json.as_deref().map_or(Ok(()), |path| Kind::Json.may_go_to(path))
+        destination::may_go(self.json.iter().map(|path| (Kind::Json, path.as_path())))
     }
 
     /// Writes the document if that was asked for, and the report last.
@@ -132,11 +125,6 @@ pub(super) fn show(quiet: bool, json: Option<&Path>, report: impl FnOnce(Style) 
 /// What cannot happen to a document of ours.
 pub(super) fn bug(error: report::ReportError) -> Failure {
     Failure::machine(error).hint("this is a bug: please report it")
-}
-
-pub(super) fn two_on_stdout() -> Failure {
-    Failure::usage(anyhow::anyhow!("write two documents to stdout"))
-        .hint("a file for one of them: --json - --junit junit.xml")
 }
 
 /// Says something on stderr; nobody may be there to hear it, which is no error.

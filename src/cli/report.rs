@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Exit;
 use super::args::ReportArgs;
+use super::destination;
 use super::failure::Failure;
 use crate::record::Run;
 use crate::report::ResultDir;
@@ -48,7 +49,7 @@ fn merged(args: &ReportArgs, runs: Vec<Run>) -> Result<Exit, Failure> {
 }
 
 fn compare(args: &ReportArgs, base: &Path, new: &Path) -> Result<Exit, Failure> {
-    args.outputs.all.check(1)?;
+    destination::may_go(args.outputs.all.places())?;
     let named = |dir: &Path| -> Result<(String, Run), Failure> { Ok((dir.display().to_string(), read(dir)?)) };
     let ((base_name, base), (new_name, new)) = (named(base)?, named(new)?);
     let comparison = verdict::compare((&base_name, &base), (&new_name, &new), args.tolerance.unwrap_or(TOLERANCE));

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::destination::Kind;
+use super::destination::{self, Kind};
 use super::failure::Failure;
-use super::outputs::{Documents, OutputArgs, bug, show, two_on_stdout, write_or_print};
+use super::outputs::{Documents, OutputArgs, bug, show, write_or_print};
 use crate::record::{Run, Summary};
 use crate::report::{self, ResultDir};
 
@@ -24,16 +24,13 @@ pub(super) struct RunOutputs {
 impl RunOutputs {
     /// Refuses what cannot be written of so many results, before anything is played for it.
     pub(super) fn check(&self, results: usize) -> Result<(), Failure> {
-        self.all.check(results)?;
-        let Some(path) = self.html.as_ref().and_then(Option::as_deref) else { return Ok(()) };
+        self.all.one_result(results)?;
+        let html = self.html.as_ref().and_then(Option::as_deref);
         // `report --html DIR` takes the directory for the file, `run --html FILE` the scenario.
-        Kind::Html.may_go_to(path)?;
-        if results > 1 {
+        destination::may_go(self.all.places().chain(html.map(|path| (Kind::Html, path))))?;
+        if results > 1 && html.is_some() {
             return Err(Failure::usage(anyhow::anyhow!("write one HTML report of {results} results"))
                 .hint("--html without a file writes each into its own result directory"));
-        }
-        if path == Path::new("-") && self.all.on_stdout() > 0 {
-            return Err(two_on_stdout());
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::Exit;
-use super::destination::Kind;
+use super::destination::{self, Kind};
 use super::failure::Failure;
 use super::outputs::{print, say, write_or_print};
 use super::signals::{self, Signals};
@@ -62,12 +62,8 @@ async fn play(options: &Options) -> Result<(Trace, Vec<Recording>, Option<i32>),
 impl TraceOutputs {
     /// Refuses what cannot be written, before anything is played for it.
     fn check(&self) -> Result<(), Failure> {
-        if self.pcapng.as_deref() == Some(Path::new("-")) {
-            return Err(Failure::usage(anyhow::anyhow!("write a capture to stdout: it is no text"))
-                .hint("--pcapng trace.pcapng"));
-        }
         let files = [(Kind::Json, &self.json), (Kind::Capture, &self.pcapng)];
-        files.into_iter().try_for_each(|(kind, path)| path.as_deref().map_or(Ok(()), |path| kind.may_go_to(path)))
+        destination::may_go(files.into_iter().filter_map(|(kind, path)| Some((kind, path.as_deref()?))))
     }
 
     /// Writes everything that was asked for, the table last.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 
 use super::Exit;
-use super::destination::Kind;
+use super::destination::{self, Kind};
 use super::failure::Failure;
 use super::outputs::{print, write_or_print};
 use super::run::{now, stamp};
@@ -54,7 +54,7 @@ pub(super) struct WatchArgs {
 
 pub(super) fn watch(args: &WatchArgs) -> Result<Exit, Failure> {
     let scope = scope(args)?;
-    args.json.as_deref().map_or(Ok(()), |path| Kind::Json.may_go_to(path))?;
+    destination::may_go(args.json.iter().map(|path| (Kind::Json, path.as_path())))?;
     let full_screen = !args.once && args.json.is_none();
     if full_screen && !Terminal::is_there() {
         return Err(Failure::usage(anyhow!("show a full screen: stdin and stdout are not both a terminal"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::check::{FailOn, Options, Place, Readiness};
-use crate::cli::destination::Kind;
+use crate::cli::destination::{self, Kind};
 use crate::cli::failure::Failure;
 use crate::cli::named::named;
 use crate::cli::outputs::OutputArgs;
@@ -178,11 +178,14 @@ struct CheckTlsArgs {
 }
 
 impl CheckArgs {
+    /// Refuses places that results cannot or must not go to, before anything is played for them.
+    pub(super) fn check_places(&self) -> Result<(), Failure> {
+        let certificate = self.tls.write_certificate.as_deref().map(|path| (Kind::Certificate, path));
+        destination::may_go(self.outputs.places().chain(certificate))
+    }
+
     /// What is asked for, checked.
     pub(super) fn options(&self, diagnostics: Diagnostics) -> Result<Options, Failure> {
-        if let Some(path) = &self.tls.write_certificate {
-            Kind::Certificate.may_go_to(path)?;
-        }
         let trials = self.trials()?;
         if self.tls.write_certificate.is_some() && trials.len() > 1 {
             return Err(Failure::usage(anyhow::anyhow!("write one certificate of {} servers", trials.len()))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::cli::destination::Kind;
+use crate::cli::destination::{self, Kind};
 use crate::cli::failure::Failure;
 use crate::cli::named::named;
 use crate::server::{Server, TlsConfig, TlsMode};
@@ -65,11 +65,7 @@ impl TlsArgs {
                 .hint("--tls login, on or strict, or no --tls for whatever the client asks for"));
         }
         if let Some(path) = &self.write_certificate {
-            if path == Path::new("-") {
-                return Err(Failure::usage(anyhow::anyhow!("write the certificate to stdout: its lines are JSON"))
-                    .hint("--write-certificate ca.pem"));
-            }
-            Kind::Certificate.may_go_to(path)?;
+            destination::may_go([(Kind::Certificate, path.as_path())])?;
         }
         Ok(TlsConfig { mode: self.mode, certificate, names: self.names.clone() })
     }

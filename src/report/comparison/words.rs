@@ -21,12 +21,14 @@ pub(super) fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "·".to_owned(), figure)
 }
 
-/// `+12 %`; a dot where there is none.
+/// `+12 %`; a dot where there is none. What is a hundred times as much says so and no more: the end of an interval of few
+/// repetitions may lie anywhere, and the JSON document has its digits.
 pub(super) fn percent(value: Option<f64>) -> String {
     match value {
         None => "·".to_owned(),
         Some(value) if value.abs() < 0.05 => "0 %".to_owned(),
         Some(value) if value.abs() < 9.95 => format!("{value:+.1} %"),
+        Some(value) if value >= 9_999.5 => "> +9,999 %".to_owned(),
         Some(value) => format!("{}{} %", if value < 0.0 { "-" } else { "+" }, Count(value.abs().round() as u64)),
     }
 }
@@ -61,7 +63,9 @@ mod tests {
         {
             assert_eq!(figure(number), text);
         }
-        for (number, text) in [(0.01, "0 %"), (3.21, "+3.2 %"), (-12.5, "-13 %"), (1234.0, "+1,234 %")] {
+        for (number, text) in
+            [(0.01, "0 %"), (3.21, "+3.2 %"), (-12.5, "-13 %"), (1234.0, "+1,234 %"), (4e7, "> +9,999 %")]
+        {
             assert_eq!(percent(Some(number)), text);
         }
         assert_eq!(interval(Some(-3.04), Some(25.4)), "-3.0 to +25 %");

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::super::figures::{bar, cut, held, rate};
+use super::super::figures::{bar, held, rate};
 use super::super::model::Destination;
 use super::super::theme::Theme;
 use super::super::ui::Ui;
@@ -41,10 +41,40 @@ fn line(it: &Destination<'_>, first: bool, theme: Theme, width: usize) -> Line<'
         None => Style::new(),
     };
     let place = if wide { width * 3 / 10 } else { 29 };
-    let what = cut(&format!("{} to {}", it.source, it.group.peer.as_filter()), place);
+    let what = between(&it.source.to_string(), &it.group.peer.as_filter(), place);
     let used = format!("{} of {}", Count(u64::from(it.used)), Count(u64::from(it.available)));
     let title = if first { "ports" } else { "" };
     let head = format!("{title:<7}{what:<place$} {used:>16} {:>5.1}% ", 100.0 * share);
     let room = if wide { width.saturating_sub(head.chars().count() + 28).min(40) } else { 0 };
     Line::styled(format!("{head}{:<room$} {full}", bar(share, room)), style)
+}
+
+/// The two ends of a destination's connections in `width` columns. The far end is what a port is missing for, and its own
+/// port what tells it from others: of long IPv6 addresses the near one goes first, then the beginning of the far one.
+fn between(source: &str, peer: &str, width: usize) -> String {
+    let (whole, far) = (format!("{source} to {peer}"), format!("to {peer}"));
+    if let Some(fits) = [&whole, &far].into_iter().find(|text| text.len() <= width) {
+        return fits.clone();
+    }
+    let kept = peer.char_indices().find(|(at, _)| peer.len() - at + "to …".chars().count() <= width);
+    format!("to …{}", kept.map_or("", |(at, _)| &peer[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_far_port_is_never_cut_off() {
+        let (source, peer) = ("2001:db8:1:2:3:4:5:6", "[2001:db8:1:2:3:4:5:7]:1433");
+        for (width, text) in [
+            (51, "2001:db8:1:2:3:4:5:6 to [2001:db8:1:2:3:4:5:7]:1433"),
+            (50, "to [2001:db8:1:2:3:4:5:7]:1433"),
+            (29, "to …001:db8:1:2:3:4:5:7]:1433"),
+            (9, "to …:1433"),
+        ] {
+            let shown = between(source, peer, width);
+            assert!(shown == text && shown.chars().count() <= width, "{width}: {shown}");
+        }
+    }
 }
