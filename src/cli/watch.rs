@@ -111,6 +111,10 @@ fn scope(args: &WatchArgs) -> Result<Scope, Failure> {
 fn refused(args: &WatchArgs, error: impl Into<anyhow::Error>) -> Failure {
     let failure = Failure::machine(error);
     match args.pid {
+        Some(pid) if rustix::process::geteuid().is_root() => failure.hint(format!(
+            "process {pid} has a network namespace of its own, and this root may not enter it: CAP_SYS_ADMIN and \
+             CAP_SYS_PTRACE do (docker run --cap-add SYS_ADMIN --cap-add SYS_PTRACE)"
+        )),
         Some(pid) => failure.hint(format!(
             "process {pid} has a network namespace of its own or is another user's: sudo closewait watch --pid {pid}"
         )),

@@ -53,6 +53,12 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoProcess(_) => Some("`pgrep -f NAME` or `ps` tells a process's id".to_owned()),
+            // Root of a container has no right that only its absence would tell of.
+            Self::Closed { .. } if rustix::process::geteuid().is_root() => Some(
+                "nothing is said of a process that cannot be read; this root lacks CAP_SYS_PTRACE (docker run \
+                 --cap-add SYS_PTRACE)"
+                    .to_owned(),
+            ),
             Self::Closed { pid, .. } => Some(format!(
                 "nothing is said of a process that cannot be read; root may: sudo closewait doctor --pid {pid}"
             )),

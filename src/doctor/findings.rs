@@ -92,7 +92,11 @@ fn close_wait_held(evidence: &Evidence<'_>) -> Option<DoctorFinding> {
     let total = *evidence.states.get(&TcpState::CloseWait).filter(|n| **n > 0)?;
     let holders = evidence.readings.holders.iter().take(3).map(|holder| {
         let who = holder.pid.map_or_else(String::new, |pid| format!("pid {pid} "));
-        format!("{who}{} holds {} (to {})", holder.command, Count(holder.sockets), holder.remote)
+        let of_them = match holder.sockets_to_remote {
+            all if all == holder.sockets => String::new(),
+            some => format!("{} of them ", Count(some)),
+        };
+        format!("{who}{} holds {} ({of_them}to {})", holder.command, Count(holder.sockets), holder.remote)
     });
     let holders = holders.collect::<Vec<_>>().join("; ");
     let sockets = if total == 1 { "1 socket is".to_owned() } else { format!("{} sockets are", Count(total)) };
@@ -274,13 +278,17 @@ mod tests {
             command: "python3 app.py".into(),
             sockets: 90,
             remote: "10.0.0.2:1433".into(),
+            sockets_to_remote: 90,
         }];
-        let found = found(&readings);
-        let order: Vec<_> = found.iter().map(|it| (it.id.as_str(), it.severity)).collect();
+        let told = found(&readings);
+        let order: Vec<_> = told.iter().map(|it| (it.id.as_str(), it.severity)).collect();
         let (failure, warning) = (Severity::Failure, Severity::Warning);
         assert_eq!(order, [("near-wall", failure), ("close-wait-held", warning), ("range-narrowed", warning)]);
-        assert!(found[0].text.starts_with("ports: 90 of 100 ports in use (90 %), 10 ports left (from 10.0.0.1 to"));
-        assert!(found[1].text.contains("pid 312 python3 app.py holds 90 (to 10.0.0.2:1433)"), "{}", found[1].text);
+        assert!(told[0].text.starts_with("ports: 90 of 100 ports in use (90 %), 10 ports left (from 10.0.0.1 to"));
+        assert!(told[1].text.contains("pid 312 python3 app.py holds 90 (to 10.0.0.2:1433)"), "{}", told[1].text);
+        readings.holders[0].sockets_to_remote = 60;
+        let text = &found(&readings)[1].text;
+        assert!(text.contains("holds 90 (60 of them to 10.0.0.2:1433)"), "{text}");
     }
 
     #[test]

@@ -66,8 +66,9 @@ fn holder(pid: Option<u32>, command: impl FnOnce() -> String, remotes: &[SocketA
     for remote in remotes {
         *count.entry(remote).or_insert(0u64) += 1;
     }
-    let (most, _) = count.into_iter().max_by_key(|(_, n)| *n)?;
-    Some(CloseWaitHolder { pid, command: command(), sockets: remotes.len() as u64, remote: most.to_string() })
+    let (most, sockets_to_remote) = count.into_iter().max_by_key(|(_, n)| *n)?;
+    let sockets = remotes.len() as u64;
+    Some(CloseWaitHolder { pid, command: command(), sockets, remote: most.to_string(), sockets_to_remote })
 }
 
 fn held(sockets: &[Socket]) -> impl Iterator<Item = &Socket> {
@@ -167,7 +168,10 @@ mod tests {
         let holders = close_wait_holders(&root, &sockets);
         let rows: Vec<_> = holders.iter().map(|holder| (holder.pid, holder.sockets)).collect();
         assert_eq!(rows, [(Some(9), 2), (None, 1), (None, 1), (Some(7), 1)]);
-        assert_eq!(holders[0].remote, "10.0.0.2:1433");
+        assert_eq!((&*holders[0].remote, holders[0].sockets_to_remote), ("10.0.0.2:1433", 2));
+        let two: Vec<_> = ["10.0.0.2:1433", "10.0.0.3:1433", "10.0.0.3:1433"].map(|it| it.parse().unwrap()).into();
+        let most = holder(None, String::new, &two).unwrap();
+        assert_eq!((most.sockets, &*most.remote, most.sockets_to_remote), (3, "10.0.0.3:1433", 2));
         assert_eq!(close_wait_holders(&root, &[at(11, TcpState::Established)]), []);
     }
 }

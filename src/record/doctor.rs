@@ -297,6 +297,8 @@ pub struct CloseWaitHolder {
     pub sockets: u64,
     /// Where most of them lead, ADDRESS:PORT.
     pub remote: String,
+    /// How many lead there.
+    pub sockets_to_remote: u64,
 }
 
 /// What the values mean.

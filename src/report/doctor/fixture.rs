@@ -149,6 +149,7 @@ pub(in crate::report) fn leaking() -> Doctor {
         command: "python3 app.py".into(),
         sockets: 88,
         remote: "10.0.0.2:1433".into(),
+        sockets_to_remote: 60,
     }];
     doctor.findings = vec![DoctorFinding {
         id: "near-wall".into(),

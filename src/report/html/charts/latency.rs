@@ -11,8 +11,8 @@ pub(super) fn figure(arms: &Arms<'_>) -> Figure {
     let scale = Scale::log(values.map(|value| value.0), Unit::Millis);
     panels.iter_mut().for_each(|panel| panel.y = scale);
     let mut legend = phase_entries(arms.arms);
-    legend.push(Entry::kind("p50", "p50", Look { colour: 7, stroke: Stroke::Dashed }));
-    legend.push(Entry::kind("p99", "p99", Look::solid(7)));
+    legend.push(Entry::kind("p50", "p50", Look::solid(7)));
+    legend.push(Entry::kind("p99", "p99", Look { colour: 7, stroke: Stroke::Dashed }));
     Figure {
         id: "latency",
         title: "Latency over time",
@@ -43,7 +43,7 @@ fn panel(arms: &Arms<'_>, index: usize, arm: &ArmRun, name: &str) -> Option<Pane
             continue;
         }
         let medians = medians.into_iter().map(middle).collect();
-        let (p99, p50) = (phase_look(phase), Look { stroke: Stroke::Dashed, ..phase_look(phase) });
+        let (p50, p99) = (phase_look(phase), Look { stroke: Stroke::Dashed, ..phase_look(phase) });
         series.push(Series::new(&[phase.name(), "p99"], format!("{} p99", phase.name()), p99, 0, highest));
         series.push(Series::new(&[phase.name(), "p50"], format!("{} p50", phase.name()), p50, 0, medians));
     }
