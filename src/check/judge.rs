@@ -60,6 +60,8 @@ pub(super) struct Course {
     pub(super) ended: Option<(Monotonic, Option<i32>, Option<i32>)>,
     /// Its own process.
     pub(super) command: u32,
+    /// Until when every process and thread that it had was seen by some look.
+    pub(super) all_seen_until: Option<Monotonic>,
     /// When this program asked it to end.
     pub(super) stopped_at: Option<Monotonic>,
     pub(super) stopped: Stopped,
@@ -181,7 +183,7 @@ fn judged(it: &Connection, all: &[Connection], processes: &[Process], course: &C
         };
     let held = held.or_else(|| leaked.then(|| seen.open_for(end)));
     let with_process = matches!(ended_by, EndedBy::ProcessExit | EndedBy::Harness);
-    let unproven = candidate && !leaked && (with_process || !closer_is_known(it, all, processes));
+    let unproven = candidate && !leaked && (with_process || !closer_is_known(it, all, processes, course));
     Judged { connection: it.clone(), ended_by, held, leaked, excuse, unproven }
 }
 
@@ -246,10 +248,13 @@ fn exit_of_holder(it: &Connection, processes: &[Process], course: &Course) -> Op
 }
 
 /// Whether it is known that the process which closed a connection went on: a child that lives for some milliseconds is never
-/// seen, and its end closes what it leaks.
-fn closer_is_known(it: &Connection, all: &[Connection], processes: &[Process]) -> bool {
+/// seen, and its end closes what it leaks. Where no process was missed until then, all of them are asked.
+fn closer_is_known(it: &Connection, all: &[Connection], processes: &[Process], course: &Course) -> bool {
     let Some(closed) = it.closed else { return true };
     if it.holder.is_some() || processes.len() <= 1 {
+        return true;
+    }
+    if course.all_seen_until.is_some_and(|until| until > closed) && ran_on(it, closed, processes) {
         return true;
     }
     // Whoever was seen to hold another connection is taken for the one that held this.

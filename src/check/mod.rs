@@ -8,6 +8,7 @@
 //! The choice not taken: tracing the command's system calls (ptrace, `LD_PRELOAD`, eBPF). It would need a privilege, change
 //! the program's timing, or miss programs that are linked statically; sockets tell enough from outside.
 
+mod attendance;
 mod crew;
 mod crowd;
 mod error;

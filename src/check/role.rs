@@ -9,7 +9,7 @@ use super::threads::Wait;
 use super::track::{Process, Stray, Track};
 use crate::capture::Entry;
 use crate::run::Diagnostics;
-use crate::sandbox::{CommandEnd, Enclosure, Errand};
+use crate::sandbox::{Births, CommandEnd, Enclosure, Errand};
 use crate::server;
 use crate::units::Monotonic;
 
@@ -62,6 +62,8 @@ pub(super) enum Word {
     Started { root: u32, with_root: bool, command: u32, bounded: bool, notices: Vec<String> },
     /// How many processes it has, where they may be too many; 0 where they cannot.
     Counted { crowd: u32, at: Monotonic },
+    /// How many processes and threads it has had.
+    Born(Births),
     /// The command cannot be run: why, what could be typed, and whether this machine is at fault.
     NotStarted { why: String, hint: Option<String>, of_this_machine: bool },
     /// The command has ended.
@@ -89,6 +91,8 @@ pub(super) struct Sight {
     pub(super) processes: Vec<(usize, Process)>,
     /// Waits for a processor that were not told before, each by the place of its process.
     pub(super) waits: Vec<(usize, Wait)>,
+    /// How many processes and threads were ever seen, and the end of the look that showed the newest.
+    pub(super) tasks: Option<(Monotonic, u32)>,
     /// Packets that were lost.
     pub(super) lost: u64,
     /// Living processes.

@@ -65,6 +65,7 @@ impl Case {
                 started: at(0),
                 ended,
                 command: PID,
+                all_seen_until: None,
                 stopped_at: None,
                 stopped: Stopped::No,
                 now: at(end),

@@ -84,6 +84,9 @@ pub(super) struct Tracks {
     stray_inodes: BTreeMap<u64, usize>,
     not_tcp: BTreeSet<u64>,
     threads: Threads,
+    /// Every number of a process or thread that a look showed, and the end of the look that showed the newest.
+    tasks: BTreeSet<u32>,
+    newest_task: Option<Monotonic>,
     changed: Changed,
 }
 
@@ -110,6 +113,12 @@ impl Tracks {
         &self.processes
     }
 
+    /// How many processes and threads were ever seen, and the end of the look that showed the newest. One that got the
+    /// number of another that is gone does not count: it may be missing, and is never one too many.
+    pub(super) fn tasks(&self) -> Option<(Monotonic, u32)> {
+        self.newest_task.zip(u32::try_from(self.tasks.len()).ok())
+    }
+
     pub(super) fn take_changed(&mut self) -> Changed {
         std::mem::take(&mut self.changed)
     }
@@ -126,6 +135,12 @@ impl Tracks {
                 self.changed.processes.insert(place);
             }
             self.threads.waits(place, process, look, &mut self.changed.waits);
+            let known = self.tasks.len();
+            self.tasks.insert(process.pid);
+            self.tasks.extend(process.threads.iter().map(|thread| thread.thread));
+            if self.tasks.len() > known {
+                self.newest_task = Some(look.ended);
+            }
             self.descriptors(place, process, look, &mut held);
         }
         self.let_go(look, &states, &held);

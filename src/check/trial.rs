@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Error;
+use super::attendance::Attendance;
 use super::crew::{Crew, Who};
 use super::crowd::Crowd;
 use super::evidence::Testimony;
@@ -63,6 +64,7 @@ pub(super) struct Trial<'a> {
     /// How its keeper died.
     bereft: Option<String>,
     crowd: Crowd,
+    attendance: Attendance,
     end: Option<CommandEnd>,
     ready: Option<Instant>,
     driven: Option<(Instant, CommandEnd)>,
@@ -103,6 +105,7 @@ pub(super) async fn play(
         weak: !stage.enclosure().namespaces,
         bereft: None,
         crowd: Crowd::new(options.max_processes, options.patience),
+        attendance: Attendance::default(),
         end: None,
         ready: None,
         driven: None,
@@ -268,6 +271,7 @@ impl Trial<'_> {
             started: self.started,
             ended: self.end.map(|end| (end.at, end.code, end.signal)),
             command: self.command,
+            all_seen_until: self.attendance.all_seen_until(),
             stopped_at,
             stopped,
             now: Monotonic::now(),
@@ -287,6 +291,7 @@ impl Trial<'_> {
     fn take(&mut self, who: Who, word: Word) {
         match word {
             Word::Counted { crowd, at } if who == Who::Keeper => self.crowd.counted(crowd, at),
+            Word::Born(births) if who == Who::Keeper => self.attendance.born(births),
             Word::Told(told) => {
                 let offset = if who == Who::LocalServer { super::MOST_CONNECTIONS * super::MOST_SERVERS } else { 0 };
                 for (at, told) in told {
@@ -298,6 +303,7 @@ impl Trial<'_> {
             Word::Ended(end) => self.driven = self.driven.or(Some((Instant::now(), end))),
             Word::Listens => self.ready = self.ready.or(Some(Instant::now())),
             Word::Counted { .. }
+            | Word::Born(_)
             | Word::Ready { .. }
             | Word::Started { .. }
             | Word::NotStarted { .. }
@@ -311,6 +317,9 @@ impl Trial<'_> {
         self.alive = sight.alive;
         self.testimony.nobody_left = sight.alive == 0 && self.end.is_some();
         self.lost = sight.lost;
+        if let Some(seen) = sight.tasks {
+            self.attendance.seen(seen);
+        }
         self.testimony.looked = sight.looked.or(self.testimony.looked);
         if sight.captures {
             let packets = self.testimony.packets.get_or_insert_default();

@@ -29,7 +29,9 @@ mod step;
 
 pub use addresses::{add_address, add_route};
 pub use build::Sandbox;
-pub use enclosure::{CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, StartFault, enclose};
+pub use enclosure::{
+    Births, CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, StartFault, enclose,
+};
 pub use error::Error;
 pub use host::Host;
 pub use level::{Level, Refusal};

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod check_bad;
 mod check_bounds;
+mod check_missed;
 mod doctor;
 mod garbage;
 mod harness;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "tds.h"
 
@@ -32,6 +33,26 @@ static void wait_for_ever(void) {
     setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);
     if (tds_prelogin(sock) == 0)
         tds_login(sock, getenv("CLOSEWAIT_USER"), getenv("CLOSEWAIT_PASSWORD"));
+}
+
+/* Says that it is there, waits until it may go, makes logins, closes them itself or lets a child's exit do it, and goes on. */
+static void go(int by_a_child) {
+    fclose(fopen("there", "w"));
+    while (access("go", F_OK) != 0)
+        usleep(1000);
+    for (int left = 2; left > 0; left--) {
+        pid_t child = by_a_child ? fork() : -1;
+        if (child > 0) {
+            waitpid(child, NULL, 0);
+            continue;
+        }
+        int sock = login();
+        if (child == 0)
+            _exit(0);
+        close(sock);
+    }
+    fclose(fopen("gone", "w"));
+    sleep(1);
 }
 
 /* Becomes a daemon that keeps what its parents had opened. */
@@ -133,6 +154,8 @@ int main(int count, char **arguments) {
         wait_for_ever();
     else if (!strcmp(manners, "closes") || !strcmp(manners, "keeps"))
         wind_up(!strcmp(manners, "keeps"));
+    else if (!strcmp(manners, "go") || !strcmp(manners, "go-by-child"))
+        go(!strcmp(manners, "go-by-child"));
     else if (!strcmp(manners, "daemon"))
         login(), login(), become_daemon();
     else if (!strcmp(manners, "serve"))

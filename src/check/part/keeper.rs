@@ -83,7 +83,12 @@ fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Re
         if Monotonic::now() >= next_count {
             next_count = count(channel, enclosed, most)?;
         }
-        if !told && let Some(end) = enclosed.ended() {
+        let end = if told { None } else { enclosed.ended() };
+        // Behind the question for the end: at the end it was told how many there had been.
+        if let Some(births) = enclosed.births() {
+            channel.send(&Word::Born(births)).map_err(text)?;
+        }
+        if let Some(end) = end {
             told = true;
             channel.send(&Word::Ended(end)).map_err(text)?;
         }

@@ -200,6 +200,7 @@ impl Lookout {
             strays: changed.strays.into_iter().map(|at| (at, self.tracks.strays()[at].clone())).collect(),
             processes: changed.processes.into_iter().map(|at| (at, self.tracks.processes()[at].clone())).collect(),
             waits: changed.waits,
+            tasks: self.tracks.tasks(),
             lost,
             alive: self.alive,
         })

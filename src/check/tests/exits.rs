@@ -94,3 +94,19 @@ fn a_close_by_an_unseen_child_proves_nothing() {
     case.testimony.tracks[0].holder = Some((1, 3));
     assert_eq!(of(&case, Process { descriptors: vec![(at(20), [].into())], ..other }), CheckVerdict::Clean);
 }
+
+/// On a busy machine no look fell into a connection of some milliseconds, and a shell that ran a proper program was undecided.
+#[test]
+fn where_no_process_was_missed_all_are_asked() {
+    let mut case = Case::new(Some(9000), 9100).with(50, Some(100), Some(103), Some(103));
+    case.testimony.tracks.clear();
+    let mut verdict = |all_seen_until: u64, ran_until: u64| {
+        case.course.all_seen_until = Some(at(all_seen_until));
+        let shell = Process { last_running: at(9000), ..case.process.clone() };
+        let program = Process { pid: PID + 1, last_running: at(ran_until), gone: Some(at(8000)), ..shell.clone() };
+        judge(case.testimony.connections(), &[shell, program], &case.course, &case.limits).verdict
+    };
+    assert_eq!(verdict(200, 7990), CheckVerdict::Clean);
+    assert_eq!(verdict(102, 7990), CheckVerdict::Undecided, "one may have come between");
+    assert_eq!(verdict(200, 102), CheckVerdict::Undecided, "its end may have closed it");
+}

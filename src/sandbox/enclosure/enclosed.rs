@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::births::{Births, Register};
 use super::report::{Word, peek_end};
 use super::{CommandEnd, start, tree};
 use crate::units::Monotonic;
@@ -28,7 +29,7 @@ pub struct Enclosed {
 #[derive(Debug)]
 pub(super) enum Way {
     /// By an init of its own, which tells its end.
-    Init { init: Pid, reports: OwnedFd, bounded: bool, reaped: bool },
+    Init { init: Pid, reports: OwnedFd, register: Register, bounded: bool, reaped: bool },
     /// By this process, to which its orphans fall.
     Subreaper,
 }
@@ -99,6 +100,16 @@ impl Enclosed {
     #[must_use]
     pub fn crowd(&self, most: u32) -> u32 {
         if tree::tasks_of_this_machine().is_some_and(|tasks| tasks < most) { 0 } else { tree::crowd(self.root_pid()) }
+    }
+
+    /// How many processes and threads the command has had, where that was told since it was last asked for: about ten
+    /// times a second, and at the command's end; never without namespaces.
+    #[must_use]
+    pub fn births(&self) -> Option<Births> {
+        match &self.way {
+            Way::Init { register, .. } => register.newest(),
+            Way::Subreaper => None,
+        }
     }
 
     /// Sends a signal to the command, and with `whole` to every process of the tree. A number that is no named signal

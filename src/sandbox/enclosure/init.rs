@@ -4,13 +4,16 @@
 //! PID 1 has no handler for SIGTERM, SIGINT and SIGHUP, and so the kernel drops them; only a SIGKILL from outside ends it.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
 
+use super::births::{self, Teller};
 use super::command::{self, Become, Start};
 use super::report::{At, Failed, Told, tell};
 use super::{CommandEnd, Enclosure, EnclosureStep, Errand, files, mounts};
@@ -34,9 +37,11 @@ pub(super) struct Orders<'a> {
 
 impl Orders<'_> {
     /// Init's life. It returns only when its caller is gone, or nothing was started.
-    pub(super) fn live(&self, stdio: [OwnedFd; 3], caller: &OwnedFd) {
+    pub(super) fn live(&self, stdio: [OwnedFd; 3], caller: &OwnedFd, teller: OwnedFd) {
         let mut notices = Vec::new();
-        let command = match self.prepare(&stdio, caller, &mut notices) {
+        let prepared = self.prepare(&stdio, caller, &teller, &mut notices);
+        let mut teller = Teller::new(teller, self.errand.max_processes);
+        let command = match prepared {
             Ok((start, bounded)) => command::start(self.errand, stdio, &start).map(|pid| (pid, bounded)),
             Err(failed) => Err(failed),
         };
@@ -45,7 +50,7 @@ impl Orders<'_> {
             Err(failed) => tell(caller, &Told::Failed(failed), None).and(Err(Errno::SRCH)),
         };
         if let Ok(command) = told {
-            reap(command, caller);
+            reap(command, caller, &mut teller);
             wait_for_the_end_of(caller);
         }
     }
@@ -55,9 +60,10 @@ impl Orders<'_> {
         &self,
         stdio: &[OwnedFd; 3],
         caller: &OwnedFd,
+        teller: &OwnedFd,
         notices: &mut Vec<String>,
     ) -> Result<(Start, bool), Failed> {
-        keep_only(stdio, caller).at(EnclosureStep::Fork)?;
+        keep_only(stdio, [caller, teller]).at(EnclosureStep::Fork)?;
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(EnclosureStep::DieWithCaller)?;
         // A caller that died before the call above sends no signal. It is outside of our PID namespace, so it has no
         // number that `getppid` could compare.
@@ -125,21 +131,28 @@ fn version(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Reaps until no process is left, and tells the end of `command`. Without a child no process of the namespace can be
-/// left, because each of them that is orphaned becomes ours.
-fn reap(command: Pid, caller: &OwnedFd) {
+/// Reaps until no process is left, tells the end of `command`, and meanwhile how many were born. Without a child no process
+/// of the namespace can be left, because each of them that is orphaned becomes ours.
+fn reap(command: Pid, caller: &OwnedFd, teller: &mut Teller) {
+    hold_back_child_signal();
     loop {
-        match rustix::io::retry_on_intr(|| rustix::process::wait(WaitOptions::empty())) {
+        match rustix::io::retry_on_intr(|| rustix::process::wait(WaitOptions::NOHANG)) {
             Ok(Some((pid, status))) if pid == command => {
                 let end = CommandEnd {
                     code: status.exit_status(),
                     signal: status.terminating_signal(),
                     at: Monotonic::now(),
                 };
+                teller.tell();
                 // A caller that cannot hear is dead, and we are about to be.
                 let _ = tell(caller, &Told::Ended(end), None);
             }
-            Ok(_) => {}
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                if !child_signal_within(births::EVERY) {
+                    teller.tell();
+                }
+            }
             Err(_) => return,
         }
     }
@@ -159,13 +172,13 @@ fn is_gone(caller: &OwnedFd) -> bool {
 
 /// Closes every descriptor but these, so that what our caller holds open ends with it; our own standard streams become
 /// `/dev/null`.
-fn keep_only(stdio: &[OwnedFd; 3], caller: &OwnedFd) -> io::Result<()> {
+fn keep_only(stdio: &[OwnedFd; 3], sockets: [&OwnedFd; 2]) -> io::Result<()> {
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     drop(null);
-    let mut kept: Vec<RawFd> = stdio.iter().chain([caller]).map(AsRawFd::as_raw_fd).collect();
+    let mut kept: Vec<RawFd> = stdio.iter().chain(sockets).map(AsRawFd::as_raw_fd).collect();
     kept.sort_unstable();
     let mut first: RawFd = 3;
     for fd in kept {
@@ -190,6 +203,37 @@ fn close_range(first: RawFd, last: RawFd) {
 fn default_child_signal() {
     // SAFETY: the default handler runs no code of ours.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+fn only_child_signal() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    #[expect(unsafe_code, reason = "rustix has no signal sets")]
+    // SAFETY: the set is written by the first call, and the second is given it with a signal that there is.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
+        set.assume_init()
+    }
+}
+
+/// Held back, SIGCHLD can be waited for; it is called when the command has been started, which would inherit it.
+fn hold_back_child_signal() {
+    let set = only_child_signal();
+    #[expect(unsafe_code, reason = "rustix has no signal masks")]
+    // SAFETY: the set is whole, and the old one is not asked for.
+    unsafe {
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Waits for a child's end; whether one came, or may have come, in that time.
+fn child_signal_within(time: Duration) -> bool {
+    let timeout = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let set = only_child_signal();
+    #[expect(unsafe_code, reason = "rustix has no sigtimedwait")]
+    // SAFETY: both are whole, and what is known of the signal is not asked for.
+    let signal = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const timeout) };
+    signal >= 0
 }
 
 #[cfg(test)]

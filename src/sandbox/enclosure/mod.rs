@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Monotonic;
 
+mod births;
 mod command;
 mod enclosed;
 mod error;
@@ -29,6 +30,7 @@ mod report;
 mod start;
 mod tree;
 
+pub use births::Births;
 pub use enclosed::Enclosed;
 pub use error::{EnclosureError, EnclosureStep, StartFault};
 

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
+use super::births;
 use super::command::{self, Become, Start};
 use super::enclosed::Way;
 use super::init::Orders;
@@ -23,7 +24,8 @@ pub(super) fn in_namespaces(
     let (ours, theirs) = pair.map_err(EnclosureError::system("make a socket pair"))?;
     rustix::net::sockopt::set_socket_passcred(&ours, true)
         .map_err(EnclosureError::system("let process ids pass a socket"))?;
-    let theirs = above_standard(theirs)?;
+    let (register, teller) = births::pair().map_err(EnclosureError::system("make a socket pair"))?;
+    let (theirs, teller) = (above_standard(theirs)?, above_standard(teller)?);
     let [input, output, error] = stdio;
     let stdio = [above_standard(input)?, above_standard(output)?, above_standard(error)?];
     let orders = Orders {
@@ -38,18 +40,19 @@ pub(super) fn in_namespaces(
     })?;
     let Some(init) = cloned else {
         let leave = Leave;
-        orders.live(stdio, &theirs);
+        orders.live(stdio, &theirs, teller);
         drop(leave);
         unreachable!("init has left");
     };
     // Only init's own copies may stay open, so that its death is an end of file here.
-    drop((theirs, stdio));
+    drop((theirs, teller, stdio));
     let heard = hear_first(&ours);
     match heard {
         Ok(Some((Told::Started { bounded, notices }, Some(command)))) => {
             // None where the command has ended already, or the kernel is older than 5.3.
             let pidfd = rustix::process::pidfd_open(command, PidfdFlags::empty()).ok();
-            Ok(Enclosed::new(Way::Init { init, reports: ours, bounded, reaped: false }, command, pidfd, notices))
+            let way = Way::Init { init, reports: ours, register, bounded, reaped: false };
+            Ok(Enclosed::new(way, command, pidfd, notices))
         }
         Ok(Some((Told::Failed(failed), _))) => {
             end(init);

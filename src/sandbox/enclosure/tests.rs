@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use super::command::{id_maps, unshare, write_file};
 use super::*;
 
+mod births;
+
 /// One at a time: a fork holds copies of the pipes of all others, and so keeps them from ending.
 static ALONE: Mutex<()> = Mutex::new(());
 
