@@ -19,8 +19,8 @@ pub(super) struct Excuse {
     pub(super) unseen: Duration,
 }
 
-/// So much of a delay is not worth a word.
-const SHORT: Duration = Duration::from_millis(50);
+/// So much of a delay is worth a word.
+const SHORT: Duration = Duration::from_millis(1);
 
 /// The excuse of a connection that was held for longer than the grace; none when it would have been without these delays
 /// too, or when the client did not close it.
@@ -43,7 +43,7 @@ pub(super) fn excuse(it: &Connection, by: EndedBy, processes: &[Process], grace:
 pub(super) fn notice(judged: &[Judged]) -> Option<String> {
     let excused = || judged.iter().filter_map(|it| Some((it, it.excuse?, it.held?)));
     let (it, excuse, held) = excused().max_by_key(|(_, _, held)| *held)?;
-    let seconds = |span: Duration| format!("{:.1} s", span.as_secs_f64());
+    let seconds = |span: Duration| format!("{:.3} s", span.as_secs_f64());
     let mut why = Vec::new();
     if excuse.waited >= SHORT {
         why.push(format!("its process waited {} of them for a processor", seconds(excuse.waited)));

@@ -10,8 +10,10 @@ use crate::units::Span;
 pub(super) fn explain(judgement: &Judgement, stopped: Stopped, cause: Option<&str>, limits: &Limits) -> String {
     let Some(cause) = cause else { return by_verdict(judgement, stopped, limits) };
     match judgement.verdict {
+        CheckVerdict::NoConnection | CheckVerdict::Timeout if judgement.connections.is_empty() => {
+            format!("The command never reached the server. {cause}")
+        }
         CheckVerdict::Crash | CheckVerdict::Timeout => cause.to_owned(),
-        CheckVerdict::NoConnection => format!("The command never reached the server. {cause}"),
         _ => format!("{cause} {}", by_verdict(judgement, stopped, limits)),
     }
 }

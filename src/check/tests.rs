@@ -14,6 +14,7 @@ use crate::wire::{Deed, Entry as Line, Journal, LoginEnd, MessageKind, Party};
 mod beside;
 mod exits;
 mod late;
+mod tracks;
 
 const PID: u32 = 7;
 

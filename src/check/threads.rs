@@ -22,13 +22,13 @@ pub(super) struct Busy {
     pub(super) ran: Duration,
 }
 
-/// What one thread waited for a processor, as it came to light between two looks.
+/// What one thread waited for a processor, as it came to light from one look to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Wait {
     pub(super) thread: u32,
-    /// The beginning of the earlier look: no wait in here had ended before.
+    /// The beginning of the look before: what is worth a word had not ended then.
     pub(super) since: Monotonic,
-    /// The end of the later look: all had.
+    /// The end of the look that showed it: it had.
     pub(super) until: Monotonic,
     pub(super) long: Duration,
 }
@@ -36,8 +36,8 @@ pub(super) struct Wait {
 /// Spans that are kept of a process.
 const MOST_SPANS: usize = 2_000;
 
-/// Waits that are told of a command: more than two thousand seconds of them.
-const MOST_WAITS: usize = 50_000;
+/// Waits that are told of a command: a thousand seconds of them at least.
+const MOST_WAITS: usize = 200_000;
 
 /// A thread that wants a processor for so much of a span wants it all the time.
 const ALL_THE_TIME: f64 = 0.9;
@@ -45,16 +45,16 @@ const ALL_THE_TIME: f64 = 0.9;
 /// How long the spans are over which threads are watched.
 const WATCHED: Duration = Duration::from_millis(200);
 
-/// Waits are told when they come to so much.
-const TOLD: Duration = Duration::from_millis(50);
+/// Waits are told when they come to so much; what is less is told with the next, as if it had come then.
+const TOLD: Duration = Duration::from_millis(5);
 
 /// Threads, by the places of their processes and their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     /// When each was last taken for busy or not, and its times then.
     watched: BTreeMap<(usize, u32), (Monotonic, ThreadTime)>,
-    /// Until when the waits of each are told, and how long they were then.
-    told: BTreeMap<(usize, u32), (Monotonic, Duration)>,
+    /// How long each had waited when that was last told, and when it was last looked at.
+    told: BTreeMap<(usize, u32), (Duration, Monotonic)>,
     waits: usize,
 }
 
@@ -95,13 +95,14 @@ impl Threads {
         waits: &mut Vec<(usize, Wait)>,
     ) {
         for time in &process.threads {
-            let told = self.told.entry((place, time.thread)).or_insert((look.begun, time.waited));
-            let long = time.waited.saturating_sub(told.1);
+            let (told, looked) = self.told.entry((place, time.thread)).or_insert((time.waited, look.begun));
+            let long = time.waited.saturating_sub(*told);
             if long >= TOLD && self.waits < MOST_WAITS {
-                waits.push((place, Wait { thread: time.thread, since: told.0, until: look.ended, long }));
-                *told = (look.begun, time.waited);
+                waits.push((place, Wait { thread: time.thread, since: *looked, until: look.ended, long }));
+                *told = time.waited;
                 self.waits += 1;
             }
+            *looked = look.begun;
         }
     }
 }
@@ -154,8 +155,10 @@ mod tests {
         let (busy, waits) = told(&[(0, 0, 0), (100, 2, 40), (200, 4, 190), (400, 8, 390)]);
         assert_eq!(busy, [Busy { from: at(0), to: at(400), ran: ms(8) }]);
         let wait = |since, until, long| Wait { thread: 7, since: at(since), until: at(until), long: ms(long) };
-        assert_eq!(waits, [wait(0, 201, 190), wait(200, 401, 200)], "what is short is told with the next");
-        assert_eq!(told(&[(0, 0, 9000), (200, 5, 9005), (400, 9, 9010)]), (vec![], vec![]), "it was before any look");
+        assert_eq!(waits, [wait(0, 101, 40), wait(100, 201, 150), wait(200, 401, 200)]);
+        let (_, waits) = told(&[(0, 0, 0), (10, 2, 4), (20, 4, 6), (3000, 8, 90)]);
+        assert_eq!(waits, [wait(10, 21, 6), wait(20, 3001, 84)], "what is short is told with the next");
+        assert_eq!(told(&[(0, 0, 9000), (200, 5, 9002), (400, 9, 9004)]), (vec![], vec![]), "it was before any look");
     }
 
     #[test]

@@ -161,6 +161,9 @@ impl Tracks {
             let known = self.by_inode.get(&socket.inode).copied();
             let known = known.filter(|at| self.sockets[*at].client == client && self.sockets[*at].server == server);
             if known.is_none() {
+                if let Some(&before) = self.by_inode.get(&socket.inode) {
+                    self.connected_anew(before, look);
+                }
                 if let Some(stray) = self.stray_inodes.remove(&socket.inode) {
                     // It had not been connected yet: no stray at all.
                     self.strays[stray].gone = Some(self.strays[stray].seen);
@@ -182,6 +185,13 @@ impl Tracks {
             }
         }
         states
+    }
+
+    /// The descriptor of this socket has another connection now: its holder ended the one before, as by a close.
+    fn connected_anew(&mut self, before: usize, look: &Look<'_>) {
+        let track = &mut self.sockets[before];
+        (track.gone, track.let_go) = (Some(look.ended), true);
+        self.changed.sockets.insert(before);
     }
 
     /// These processes, by number and start, were seen to run at `at`.
@@ -284,22 +294,32 @@ impl Tracks {
         for (&inode, &at) in &self.by_inode {
             let track = &mut self.sockets[at];
             let (is_held, state) = (held.contains(&inode), states.get(&inode).copied());
+            // Without a descriptor and still in the table it is on its way from one process to another, or held where no
+            // table tells: nobody has closed it.
+            let lingers = !is_held && track.gone.is_some() && state.is_some();
             // One that is held and in no table is in no state, unless it came into this very look's table.
             let state_now = state.or((is_held && track.seen < look.begun).then_some(TcpState::Close));
             if let Some(now) = state_now
                 && now != track.state
-                && (is_held || track.holder.is_none())
+                && (is_held || lingers || track.holder.is_none())
             {
                 track.state = now;
                 self.changed.sockets.insert(at);
             }
-            if !is_held && let Some((holder, _)) = track.holder {
+            if is_held && track.gone.take().is_some() {
+                track.let_go = false;
+                self.changed.sockets.insert(at);
+            }
+            if !is_held
+                && !lingers
+                && let Some((holder, _)) = track.holder
+            {
                 track.gone = Some(look.ended);
                 // As this very look showed it.
                 track.let_go = self.processes.get(holder).is_some_and(|holder| holder.last_running == look.begun);
                 self.changed.sockets.insert(at);
-                forgotten.push(inode);
-            } else if !is_held && state.is_none() {
+            }
+            if !is_held && state.is_none() {
                 forgotten.push(inode);
             }
         }
@@ -316,73 +336,5 @@ impl Tracks {
             }
             stays
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::Descriptor;
-
-    /// A child that was first seen on its way out would have been taken for one that ran behind its last FIN.
-    #[test]
-    fn one_that_is_on_its_way_out_was_not_seen_to_run() {
-        let mut tracks = Tracks::default();
-        let mut look = |at: u64, exiting| {
-            let process = ProcessLook {
-                pid: 7,
-                started: 1,
-                command: "app".to_owned(),
-                descriptors: Vec::new(),
-                exiting,
-                threads: Vec::new(),
-            };
-            let (begun, ended) = (Monotonic::from_nanos(at), Monotonic::from_nanos(at + 1));
-            tracks.look(&Look { begun, ended, sockets: &[], processes: &[process], is_tcp: &|_, _| None });
-            tracks.processes()[0].last_running.as_nanos()
-        };
-        assert_eq!((look(10, true), look(20, false), look(30, true)), (0, 20, 20));
-        tracks.run(Monotonic::from_nanos(40), &[(7, 1), (8, 1)]);
-        assert_eq!(tracks.processes()[0].last_running.as_nanos(), 40);
-        tracks.run(Monotonic::from_nanos(50), &[(7, 2)]);
-        assert_eq!(tracks.processes()[0].last_running.as_nanos(), 40, "another process of that number");
-    }
-
-    /// A process that was ended was said to have leaked in LAST_ACK, into which the exit itself had brought its sockets.
-    #[test]
-    fn a_socket_keeps_the_state_in_which_it_was_held() {
-        let mut tracks = Tracks::default();
-        let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let mut look = |at: u64, state: Option<TcpState>, held: bool| {
-            let socket =
-                state.map(|state| Socket { local: end(40_000), remote: end(1433), state, inode: 9, memory: None });
-            let process = ProcessLook {
-                pid: 7,
-                started: 1,
-                command: "app".to_owned(),
-                descriptors: vec![Descriptor { number: 3, kind: DescriptorKind::Socket { inode: 9 } }],
-                exiting: false,
-                threads: Vec::new(),
-            };
-            tracks.look(&Look {
-                begun: Monotonic::from_nanos(at),
-                ended: Monotonic::from_nanos(at + 1),
-                sockets: socket.as_slice(),
-                processes: if held { std::slice::from_ref(&process) } else { &[] },
-                is_tcp: &|_, _| Some(true),
-            });
-            let track = tracks.sockets().last().unwrap().clone();
-            (track.state, track.gone.is_some(), tracks.take_changed().sockets.is_empty())
-        };
-        assert_eq!(look(10, Some(TcpState::SynSent), false), (TcpState::SynSent, false, false));
-        assert_eq!(look(20, Some(TcpState::Established), true), (TcpState::Established, false, false));
-        assert_eq!(look(30, Some(TcpState::CloseWait), true), (TcpState::CloseWait, false, false));
-        assert_eq!(look(40, Some(TcpState::CloseWait), true), (TcpState::CloseWait, false, true), "nothing is new");
-        assert_eq!(look(50, Some(TcpState::LastAck), false), (TcpState::CloseWait, true, false));
-
-        // Whoever only shut it down still holds it, in whatever state it comes to.
-        assert_eq!(look(60, Some(TcpState::Established), true).0, TcpState::Established);
-        assert_eq!(look(70, Some(TcpState::LastAck), true).0, TcpState::LastAck);
-        assert_eq!(look(80, None, true), (TcpState::Close, false, false));
     }
 }

@@ -56,8 +56,10 @@ pub(super) fn contents(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> Resu
 /// What is needed of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// Neither a zombie nor dead.
+    /// Neither a zombie nor dead; or its first thread has ended alone, and others live.
     pub(super) living: bool,
+    /// Whether its first thread has ended: then `fd` is empty, whatever the others hold.
+    pub(super) headless: bool,
     /// On its way out: it runs nothing of its program any more, and its descriptors are closed, or are about to be.
     pub(super) exiting: bool,
     pub(super) parent: u32,
@@ -92,12 +94,15 @@ impl Stat {
         let end = text.iter().rposition(|byte| *byte == b')').filter(|end| *end >= begin)?;
         // The first one is the third field of proc_pid_stat(5).
         let mut fields = text[end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        let living = !matches!(fields.next()?, b"Z" | b"X" | b"x");
+        let headless = matches!(fields.next()?, b"Z" | b"X" | b"x");
         let parent = number(fields.next()?)?;
         let exiting = number::<u32>(fields.nth(4)?)? & EXITING != 0;
-        let started = number(fields.nth(12)?)?;
+        // Of a process that is dead as a whole it is one, or none.
+        let threads: u32 = number(fields.nth(10)?)?;
+        let started = number(fields.nth(1)?)?;
         let arguments = (fields.nth(25).and_then(number).unwrap_or(0), fields.next().and_then(number).unwrap_or(0));
-        Some(Self { living, exiting, parent, started, program: Program { comm: text[begin..end].to_vec(), arguments } })
+        let (living, program) = (!headless || threads > 1, Program { comm: text[begin..end].to_vec(), arguments });
+        Some(Self { living, headless, exiting, parent, started, program })
     }
 }
 
@@ -115,7 +120,10 @@ mod tests {
         assert_eq!(stat.program, Program { comm: b"a) Z 1 (b".to_vec(), arguments: (48, 49) });
         assert_eq!((stat.living, stat.exiting, stat.parent, stat.started), (true, false, 4, 22));
         assert!(Stat::parse(text.replace(" 8 9 10 ", " 8 4196620 10 ").as_bytes()).unwrap().exiting);
-        assert!(!Stat::parse(text.replace(") S", ") Z").as_bytes()).unwrap().living);
+        let dead = text.replace(") S", ") Z");
+        assert!(Stat::parse(dead.as_bytes()).unwrap().living, "it has twenty threads");
+        let dead = Stat::parse(dead.replace(" 19 20 21 ", " 19 1 21 ").as_bytes()).unwrap();
+        assert!(!dead.living && dead.headless);
     }
 
     #[test]

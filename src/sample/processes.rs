@@ -153,10 +153,18 @@ impl Process {
 
     /// None when it died since it was found to live.
     fn look(&mut self) -> Option<ProcessLook> {
-        let descriptors = descriptors(&self.directory).ok()?;
+        let descriptors =
+            if self.stat.headless { self.left_to_threads() } else { descriptors(&self.directory).ok()? };
         let exiting = Stat::read(&self.directory, "stat").map_or(true, |stat| stat.exiting || !stat.living);
         let (command, threads) = (self.command(), self.threads());
         Some(ProcessLook { pid: self.pid, started: self.stat.started, command, descriptors, exiting, threads })
+    }
+
+    /// What the threads of a process hold whose first one has ended; they share one table.
+    fn left_to_threads(&self) -> Vec<Descriptor> {
+        let Ok(tasks) = list(&self.directory, "task") else { return Vec::new() };
+        let tables = numbers(&tasks).into_iter().filter_map(|thread| hold(&tasks, thread.to_string()).ok());
+        tables.filter_map(|thread| descriptors(thread).ok()).find(|table| !table.is_empty()).unwrap_or_default()
     }
 
     fn command(&mut self) -> String {

@@ -366,7 +366,7 @@ mod services {
             assert!(told.contains(&format!("never ready: it did not print `up` within {within}")), "{told}");
         }
         let port = ["--ready-port", "8080", "--for", "60s", "--ready-within", "1s"];
-        let fault = verdict(&[&port[..], &["--fault", "login-stall"]].concat(), &["sleep", "1000"], 1, "no-connection");
+        let fault = verdict(&[&port[..], &["--fault", "login-stall"]].concat(), &["sleep", "1000"], 1, "timeout");
         let told = fault.unwrap()["reason"].to_string();
         assert!(told.contains("nobody listened on port 8080 of its host within 1s"), "{told}");
     }

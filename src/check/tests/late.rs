@@ -43,7 +43,7 @@ fn who_gets_no_processor_closes_late_and_leaks_nothing() {
     let judgement = late(&[wait(200, 1700, 1400), wait(1700, 3110, 1500)]).judged();
     let told = notice(&judgement.connections).unwrap();
     assert!(
-        told.starts_with("port 40000: closed 3.0 s after its login was over; its process waited 2.9 s of them for"),
+        told.starts_with("port 40000: closed 3.000 s after its login was over; its process waited 2.900 s of them for"),
         "{told}"
     );
     let told = explain(&judgement, Stopped::No, None, &limits());
@@ -77,5 +77,5 @@ fn a_late_look_makes_no_leak() {
     case.testimony.tracks[0].last_held = at(1200);
     case.expect(CheckVerdict::Clean, EndedBy::ServerRst);
     let told = notice(&case.judged().connections).unwrap();
-    assert!(told.contains("it may have been closed 1.1 s sooner than the next look came"), "{told}");
+    assert!(told.contains("it may have been closed 1.100 s sooner than the next look came"), "{told}");
 }
