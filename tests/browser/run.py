@@ -219,6 +219,8 @@ def values(checks, browser, summary):
 
 def keyboard(checks, browser):
     panel = "sockets-0-client"
+    # The page scrolls to what has the focus, and a plot that comes to lie under the pointer is pointed at.
+    browser.move(1, 1)
     browser.value(f"document.querySelector('#{panel} .plot').focus()")
     browser.key("Home")
     first = browser.value(f"document.querySelector('#{panel} .tip b').textContent")
