@@ -158,9 +158,17 @@ fn ledger(close: &str) -> LedgerInterval {
         close_wait_time: times(closed, Duration::from_nanos(40)),
         fin_wait_2_time: times(closed, Duration::from_nanos(40)),
         lifetime: times(closed, Duration::from_nanos(250)),
-        close_wait_age: Some(times(stuck, Duration::from_micros(1350))),
+        close_wait_age: Some(ages(stuck)),
         ..LedgerInterval::default()
     }
+}
+
+/// How long each of `stuck` has been so at the end: they came within the first second, in equal steps.
+fn ages(stuck: u64) -> Histogram {
+    let mut ages = Histogram::default();
+    (1..=stuck)
+        .for_each(|n| ages.record(Duration::from_millis(2700) - Duration::from_secs(1) * n as u32 / stuck as u32));
+    ages
 }
 
 /// Both sides after `steps` intervals; a full table each time.

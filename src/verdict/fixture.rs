@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::record::{
-    ArmEnd, ArmFacts, Counters, Event, Header, HostFacts, LedgerInterval, LoadInterval, Outcome, Phase,
-    PortRangeSummary, Run, Sample, Side, SideSample, Table, TableReason, TcpState,
+    ArmEnd, ArmFacts, Counters, Event, Gauge, Header, Histogram, HostFacts, LedgerInterval, LoadInterval, Outcome,
+    Phase, PortRangeSummary, Run, Sample, Side, SideSample, Table, TableReason, TcpState,
 };
 
 /// One arm's events; times are milliseconds after its start.
@@ -93,6 +93,32 @@ impl Story {
     pub(super) fn ledger(mut self, interval: LedgerInterval) -> Self {
         self.events.push(Event::Ledger { arm: self.facts.name.clone(), interval: Box::new(interval) });
         self
+    }
+
+    /// The ledger of an arm that ends at `to`: how many left CLOSE_WAIT after so many milliseconds, and how many are in it for
+    /// so many then.
+    pub(super) fn close_waits(self, to: u64, left: &[(u64, u64)], open: &[(u64, u64)]) -> Self {
+        let times = |of: &[(u64, u64)]| {
+            let mut histogram = Histogram::default();
+            for &(ms, n) in of {
+                (0..n).for_each(|_| histogram.record(Duration::from_millis(ms)));
+            }
+            histogram
+        };
+        let (close_wait_time, ages) = (times(left), times(open));
+        let (ended, now) = (close_wait_time.count(), ages.count());
+        let (opened, to) = (ended + now, Duration::from_millis(to));
+        let close_wait = Gauge { now, peak: opened };
+        let close_wait_age = Some(ages);
+        self.ledger(LedgerInterval {
+            to,
+            opened,
+            ended,
+            close_wait,
+            close_wait_time,
+            close_wait_age,
+            ..Default::default()
+        })
     }
 
     pub(super) fn exhausted(mut self, at: u64) -> Self {

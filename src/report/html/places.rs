@@ -44,6 +44,8 @@ fn place(id: &str, index: usize, arm: &ArmRun) -> Place {
     match id {
         "ports-exhausted-by-close-wait" => sockets(Side::Client, Some(TcpState::CloseWait), exhausted(arm)),
         "ports-exhausted-by-time-wait" => sockets(Side::Client, Some(TcpState::TimeWait), exhausted(arm)),
+        "ports-exhausted-by-established" => sockets(Side::Client, Some(TcpState::Established), exhausted(arm)),
+        id if id.starts_with("ports-exhausted") => sockets(Side::Client, None, exhausted(arm)),
         "descriptors-first" => {
             own("outcomes", &["descriptors_exhausted"], since_outcome(arm, Outcome::DescriptorsExhausted))
         }
@@ -123,5 +125,20 @@ mod tests {
         }
         summary.findings[0].arm = None;
         assert_eq!(places(&run, &summary)[0], None);
+    }
+
+    #[test]
+    fn whatever_held_the_ports_is_seen_when_they_ran_out() {
+        let (run, mut summary) = fixture::judged();
+        let states =
+            [("established", vec!["established".to_owned()]), ("several-states", vec![]), ("syn-sent", vec![])];
+        for (by, keys) in states {
+            summary.findings[0].id = format!("ports-exhausted-by-{by}");
+            let place = places(&run, &summary)[0].clone().unwrap();
+            assert_eq!(
+                (place.panel.as_str(), place.stretch, place.keys),
+                ("sockets-0-client", Some((1.001, 2.5)), keys)
+            );
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! The note that says how it looks when a client closes: every port free again.
 
 use super::evidence::{exhausted, held, peak};
-use super::finding;
-use super::late_closer::LATE_PEAK;
+use super::pile::LATE_PEAK;
+use super::{finding, late_closer};
 use crate::record::{ArmRun, Finding, Outcome, Severity, Side, TcpState};
 use crate::units::Count;
 
 pub(super) fn rule(arm: &ArmRun) -> Option<Finding> {
+    if late_closer::is_late(arm) {
+        return None;
+    }
     let table = arm.last.get(&Side::Client).filter(|_| arm.has_final_table)?;
     let in_use: u64 = table.iter().filter(|(state, _)| *state != TcpState::Listen).map(|(_, n)| n).sum();
     let close_wait = peak(arm, Side::Client, TcpState::CloseWait);

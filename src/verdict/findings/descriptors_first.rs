@@ -41,6 +41,6 @@ mod tests {
     #[test]
     fn ports_that_ran_out_come_first() {
         let story = Story::new("leaky").outcome(Outcome::DescriptorsExhausted, 7).exhausted(10);
-        assert_eq!(found(story), Vec::<String>::new());
+        assert_eq!(found(story), ["ports-exhausted"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{ArmRun, Counters, Counts, Outcome, Phase, Side, TcpState};
+use crate::record::{ArmRun, Counters, Outcome, Phase, Side, TcpState};
 
 /// The most sockets of `side` that a table saw in `state`; 0 when the side was not observed.
 pub(super) fn peak(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
@@ -17,18 +17,6 @@ pub(super) fn last(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
 /// Whether an attempt found no port.
 pub(super) fn exhausted(arm: &ArmRun) -> bool {
     arm.exhausted_after.is_some() || arm.outcomes.of(Outcome::PortsExhausted) > 0
-}
-
-/// The client's states when ports ran out: in the table read at that moment, or else the peaks.
-pub(super) fn states_at_exhaustion(arm: &ArmRun) -> Option<&Counts<TcpState>> {
-    arm.at_exhaustion.as_ref().or_else(|| arm.peak.get(&Side::Client))
-}
-
-/// The share (0 to 1) of the client's ports that were held in `state` when ports ran out; none where they did not.
-pub(super) fn share_at_exhaustion(arm: &ArmRun, state: TcpState) -> Option<f64> {
-    let states = states_at_exhaustion(arm).filter(|_| exhausted(arm))?;
-    let holding: u64 = states.iter().filter(|(state, _)| *state != TcpState::Listen).map(|(_, n)| n).sum();
-    (holding > 0).then(|| states.of(state) as f64 / holding as f64)
 }
 
 /// How many times `counter` of `side` rose between the first and the last look.

@@ -5,17 +5,22 @@
 
 mod arms_differ;
 mod clean;
+mod closes;
 mod descriptors_first;
 mod evidence;
 mod exhausted_close_wait;
+mod exhausted_established;
+mod exhausted_otherwise;
 mod exhausted_time_wait;
 mod fin_wait_2_expired;
+mod holders;
 mod late_closer;
 mod latency_cliff;
 mod leak_rate;
 mod listen_overflow;
 mod never_closed;
 mod peak_between_tables;
+mod pile;
 mod rate_not_reached;
 mod retry_storm;
 mod rst_hides;
@@ -26,6 +31,8 @@ use crate::record::{ArmComparison, ArmRun, Finding, Run, Severity};
 const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
     exhausted_close_wait::rule,
     exhausted_time_wait::rule,
+    exhausted_established::rule,
+    exhausted_otherwise::rule,
     descriptors_first::rule,
     never_closed::rule,
     leak_rate::rule,
