@@ -72,7 +72,7 @@ fn connect() {
 /// The ledger as a run has it, until its standard input ends; prints CPU nanoseconds and what it noted.
 fn keep() {
     let mut tap = Tap::towards(server()).expect("a packet socket");
-    let mut ledger = FoldedLedger::new(server());
+    let mut ledger = FoldedLedger::new(server(), None);
     println!("ready");
     let waiter = std::thread::spawn(|| std::io::stdin().read(&mut [0]));
     let (begun, mut told, mut segments) = (cpu_time(), LedgerInterval::default(), 0);

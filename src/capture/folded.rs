@@ -6,6 +6,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::Segment;
 use super::steps::{Step, asks, canonical, steps};
@@ -14,6 +17,19 @@ use crate::units::Monotonic;
 
 /// Open connections at the most, some 25 MB of them: all ports of four client addresses.
 const MOST_OPEN: usize = 1 << 18;
+
+/// From a FIN to its ACK, which may come late, and what a tick costs.
+const SLACK: Duration = Duration::from_millis(100);
+
+/// How long the kernel keeps an end in FIN_WAIT_2 whose descriptor is closed: `tcp_fin_timeout` of its host. None where the
+/// end shuts its direction down and keeps its descriptor, for which there is no such time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinWait {
+    /// Of an end that the client closes first.
+    pub client: Option<Duration>,
+    /// Of an end that the server closes first.
+    pub server: Option<Duration>,
+}
 
 /// The client of a connection: its address as IPv6 writes it, its port.
 type Client = ([u8; 16], u16);
@@ -41,6 +57,8 @@ struct Open {
     sequence: u32,
     stage: Stage,
     answered: bool,
+    /// Whether its FIN_WAIT_2 was counted as over, though nobody has ended it.
+    expired: bool,
 }
 
 /// The connections to one server, folded as they end. A connection whose SYN was not seen is not of it.
@@ -50,18 +68,21 @@ pub struct FoldedLedger {
     /// Iterated only into a histogram, where order is nothing.
     open: HashMap<Client, Open>,
     most: usize,
+    fin_wait: Option<FinWait>,
     interval: LedgerInterval,
 }
 
 impl FoldedLedger {
-    /// Of the connections to `server`, an address that is not unspecified.
+    /// Of the connections to `server`, an address that is not unspecified. Without `fin_wait` nobody knows how the ends
+    /// close, and nothing is said of what the kernel ends by itself.
     #[must_use]
-    pub fn new(server: SocketAddr) -> Self {
-        Self::with_most(server, MOST_OPEN)
+    pub fn new(server: SocketAddr, fin_wait: Option<FinWait>) -> Self {
+        Self::with_most(server, fin_wait, MOST_OPEN)
     }
 
-    fn with_most(server: SocketAddr, most: usize) -> Self {
-        Self { server: canonical(server), open: HashMap::new(), most, interval: LedgerInterval::default() }
+    fn with_most(server: SocketAddr, fin_wait: Option<FinWait>, most: usize) -> Self {
+        let interval = LedgerInterval { fin_wait_2_expired: fin_wait.map(|_| 0), ..LedgerInterval::default() };
+        Self { server: canonical(server), open: HashMap::new(), most, fin_wait, interval }
     }
 
     /// Takes a segment in.
@@ -78,6 +99,7 @@ impl FoldedLedger {
         let Entry::Occupied(mut entry) = self.open.entry(client) else { return };
         for step in steps(segment, by_client) {
             let mut open = *entry.get();
+            open.expire(self.fin_wait, &mut self.interval, segment.at);
             if open.take(step, segment.at, &mut self.interval) {
                 entry.remove();
                 return;
@@ -91,7 +113,16 @@ impl FoldedLedger {
     pub fn take(&mut self) -> LedgerInterval {
         let (open, established, close_wait) =
             (self.interval.open.onwards(), self.interval.established.onwards(), self.interval.close_wait.onwards());
-        std::mem::replace(&mut self.interval, LedgerInterval { open, established, close_wait, ..Default::default() })
+        let fin_wait_2_expired = self.fin_wait.map(|_| 0);
+        let next = LedgerInterval { open, established, close_wait, fin_wait_2_expired, ..Default::default() };
+        std::mem::replace(&mut self.interval, next)
+    }
+
+    /// Counts those whose FIN_WAIT_2 the kernel has ended by `now`, each once.
+    pub fn expire(&mut self, now: Monotonic) {
+        if self.fin_wait.is_some() {
+            self.open.values_mut().for_each(|open| open.expire(self.fin_wait, &mut self.interval, now));
+        }
     }
 
     /// How long every connection in CLOSE_WAIT has been so at `now`.
@@ -125,7 +156,7 @@ impl FoldedLedger {
 impl Open {
     const fn new(segment: &Segment) -> Self {
         let at = segment.at;
-        Self { opened: at, since: at, sequence: segment.sequence, stage: Stage::Asked, answered: false }
+        Self { opened: at, since: at, sequence: segment.sequence, stage: Stage::Asked, answered: false, expired: false }
     }
 
     /// Takes a step; whether it is over with it.
@@ -163,6 +194,21 @@ impl Open {
         false
     }
 
+    /// Counts its FIN_WAIT_2 if the kernel has surely ended it by `at`. The kernel's timers are late by up to an eighth of
+    /// what they are set to; what comes in that time may have found it.
+    fn expire(&mut self, fin_wait: Option<FinWait>, told: &mut LedgerInterval, at: Monotonic) {
+        let timeout = match (self.stage, fin_wait) {
+            (Stage::ServerClosed, Some(FinWait { server: Some(timeout), .. })) => timeout,
+            (Stage::ClientClosed, Some(FinWait { client: Some(timeout), .. })) => timeout,
+            _ => return,
+        };
+        if !self.expired && at.since(self.since) > timeout + timeout / 8 + SLACK {
+            self.expired = true;
+            told.fin_wait_2_time.record(timeout);
+            told.fin_wait_2_expired = told.fin_wait_2_expired.map(|n| n + 1);
+        }
+    }
+
     fn answer(&mut self, told: &mut LedgerInterval, at: Monotonic) {
         if !std::mem::replace(&mut self.answered, true) {
             told.answered += 1;
@@ -184,7 +230,7 @@ impl Open {
         if self.stage == Stage::ServerClosed {
             told.close_wait_time.record(took);
         }
-        if matches!(self.stage, Stage::ServerClosed | Stage::ClientClosed) {
+        if matches!(self.stage, Stage::ServerClosed | Stage::ClientClosed) && !self.expired {
             told.fin_wait_2_time.record(took);
         }
         if self.answered {

@@ -24,7 +24,7 @@ mod steps;
 mod tap;
 
 pub use error::Error;
-pub use folded::FoldedLedger;
+pub use folded::{FinWait, FoldedLedger};
 pub use frame::{Captured, Frame, TcpFlags};
 pub use frames::{FrameTap, SNAP_LENGTH};
 pub use ledger::{Entry, Ledger};

@@ -291,8 +291,7 @@ impl ArmRun {
             none => none.insert(interval.clone()),
         };
         // Who has missed an end believes that its port is still held.
-        let missed = whole.lost + whole.replaced + whole.omitted > 0;
-        self.ports.ledger_peak = if missed { 0 } else { whole.open.peak };
+        self.ports.ledger_peak = if whole.missed() { 0 } else { whole.open.peak };
     }
 
     pub(super) fn ended(&mut self, end: &ArmEnd) {

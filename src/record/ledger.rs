@@ -51,9 +51,14 @@ pub struct LedgerInterval {
     /// RST of either.
     pub close_wait_time: Histogram,
     /// How long whoever closed first waited for the other's close, of those that were closed by both or reset meanwhile:
-    /// FIN_WAIT_1 and FIN_WAIT_2 of that end. The kernel may have ended an orphaned one before, after `tcp_fin_timeout`,
-    /// which no packet tells.
+    /// FIN_WAIT_1 and FIN_WAIT_2 of that end. One that the kernel ended before, as `fin_wait_2_expired` counts them, is
+    /// among them with `tcp_fin_timeout`; where that is absent, the kernel may have ended any of them before.
     pub fin_wait_2_time: Histogram,
+    /// Those whose FIN_WAIT_2 the kernel ended by `tcp_fin_timeout` before the other end closed, if it ever did. No packet
+    /// tells: it is the age of those whose descriptor is closed, with room for the kernel's timers. Absent where the
+    /// server is not the embedded one, since nobody knows how that closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fin_wait_2_expired: Option<u64>,
     /// From the SYN until it was over for both ends, of those that were answered.
     pub lifetime: Histogram,
     /// How long those in CLOSE_WAIT had been so at the arm's end; in its last interval only.
@@ -130,6 +135,12 @@ impl LedgerInterval {
         }
     }
 
+    /// Whether it missed anything, so that what it tells may be more or less than there was.
+    #[must_use]
+    pub const fn missed(&self) -> bool {
+        self.lost + self.replaced + self.omitted > 0
+    }
+
     fn gauges(&mut self, other: &Self) -> [(&mut Gauge, Gauge); 3] {
         [
             (&mut self.open, other.open),
@@ -156,6 +167,7 @@ impl LedgerInterval {
         for (sum, more) in sums {
             *sum += more;
         }
+        self.fin_wait_2_expired = self.fin_wait_2_expired.zip(next.fin_wait_2_expired).map(|(own, next)| own + next);
         self.close_wait_time.merge(&next.close_wait_time);
         self.fin_wait_2_time.merge(&next.fin_wait_2_time);
         self.lifetime.merge(&next.lifetime);
@@ -179,6 +191,7 @@ mod tests {
             closed_first: ClosedFirst { server_fin: 2, ..ClosedFirst::default() },
             close_wait: Gauge { now: 2, peak: 2 },
             close_wait_time: time(5),
+            fin_wait_2_expired: Some(2),
             ..LedgerInterval::default()
         };
         let next = LedgerInterval {
@@ -190,6 +203,7 @@ mod tests {
             close_wait: Gauge { now: 1, peak: 1 },
             close_wait_time: time(9),
             close_wait_age: Some(time(100)),
+            fin_wait_2_expired: Some(1),
             ..LedgerInterval::default()
         };
         whole.then(&next);
@@ -197,11 +211,14 @@ mod tests {
         assert_eq!((whole.opened, whole.lost, whole.close_wait), (4, 4, Gauge { now: 1, peak: 2 }));
         let first = ClosedFirst { server_fin: 3, client_rst: 1, ..ClosedFirst::default() };
         assert_eq!((whole.closed_first, whole.close_wait_time.count()), (first, 2));
-        assert_eq!(whole.close_wait_age, next.close_wait_age);
+        assert_eq!((&whole.close_wait_age, whole.fin_wait_2_expired), (&next.close_wait_age, Some(3)));
         let mut both = whole.clone();
         both.beside(&next);
         assert_eq!((both.opened, both.close_wait, both.close_wait_time.count()), (5, Gauge { now: 2, peak: 2 }, 3));
         assert_eq!(both.close_wait_age.map(|age| age.count()), Some(2));
+        let mut unknown = whole.clone();
+        unknown.beside(&LedgerInterval::default());
+        assert_eq!(unknown.fin_wait_2_expired, None, "what one does not know, both do not");
         let text = serde_json::to_string(&whole).unwrap();
         assert_eq!(serde_json::from_str::<LedgerInterval>(&text).unwrap(), whole);
     }

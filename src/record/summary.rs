@@ -176,9 +176,15 @@ pub struct LedgerSummary {
     pub close_wait_ms: PhaseSummary,
     /// How long those that were in CLOSE_WAIT at the end had been so.
     pub close_wait_open_ms: PhaseSummary,
-    /// How long whoever closed first waited for the other's close: FIN_WAIT_1 and FIN_WAIT_2 of that end. The kernel may
-    /// have ended an orphaned one before, after `tcp_fin_timeout_s`, which no packet tells.
+    /// How long whoever closed first waited for the other's close: FIN_WAIT_1 and FIN_WAIT_2 of that end. One that expired,
+    /// as `fin_wait_2_expired` counts them, is among them with `tcp_fin_timeout_s`; where that is absent, the times are
+    /// those until the other end was seen to close, and the kernel may have ended any of them before.
     pub fin_wait_2_ms: PhaseSummary,
+    /// Those whose FIN_WAIT_2 the kernel ended by `tcp_fin_timeout` before the other end closed, if it ever did: those older
+    /// than the time-out, with an eighth of it and 100 ms for the kernel's timers, whose descriptor is closed. Absent
+    /// where the server is not the embedded one, since nobody knows how that closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fin_wait_2_expired: Option<u64>,
     /// From the SYN until it was over for both ends, of connections that were answered.
     pub lifetime_ms: PhaseSummary,
     /// Segments that the kernel dropped because nobody read in time: each may be an opening or an end.

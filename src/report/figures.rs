@@ -127,6 +127,9 @@ fn told(ledger: &LedgerSummary) -> String {
         (0, open) => text += &format!("; {} still open at the end", Count(open)),
         (stuck, _) => text += &format!("; CLOSE_WAIT of {} never ended", Count(stuck)),
     }
+    if let Some(expired @ 1..) = ledger.fin_wait_2_expired {
+        text += &format!("; FIN_WAIT_2 of {} ended by tcp_fin_timeout", Count(expired));
+    }
     if ledger.lost + ledger.omitted > 0 {
         text += &format!("; {} segments and {} SYN are not in it", Count(ledger.lost), Count(ledger.omitted));
     }
@@ -324,10 +327,11 @@ mod tests {
         assert_eq!(told(&ledger), "2,000 connections; 3 still open at the end");
         (ledger.closed_first.server_fin, ledger.closed_first.client_rst) = (1990, 10);
         (ledger.close_wait_ms, ledger.close_wait.last, ledger.lost) = (phase(0.25), 1500, 7);
+        ledger.fin_wait_2_expired = Some(1200);
         assert_eq!(
             told(&ledger),
             "2,000 connections, first closed by client RST 10, server FIN 1,990; CLOSE_WAIT lasted p50 0.250 ms, p99 2.500 ms, \
-             max 20.0s; CLOSE_WAIT of 1,500 never ended; 7 segments and 0 SYN are not in it"
+             max 20.0s; CLOSE_WAIT of 1,500 never ended; FIN_WAIT_2 of 1,200 ended by tcp_fin_timeout; 7 segments and 0 SYN are not in it"
         );
     }
 

@@ -157,6 +157,7 @@ fn ledger(close: &str) -> LedgerInterval {
         close_wait: Gauge { now: stuck, peak: stuck.max(4) },
         close_wait_time: times(closed, Duration::from_nanos(40)),
         fin_wait_2_time: times(closed, Duration::from_nanos(40)),
+        fin_wait_2_expired: Some(0),
         lifetime: times(closed, Duration::from_nanos(250)),
         close_wait_age: Some(ages(stuck)),
         ..LedgerInterval::default()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::cast::{Cast, Who};
 use super::casting::{Casting, Stage};
-use super::role::{Farewell, Order, Role, Word};
+use super::role::{Farewell, Order, Word};
 use super::{Error, Stop};
 use crate::host::Heard;
 use crate::load::Share;
@@ -98,7 +98,7 @@ impl<'a> Play<'a> {
             let who = self.cast.start(self.casting.sandbox.client(), &name, role, &[])?;
             self.workers.push(who);
         }
-        let ledger = Role::Ledger { server: address };
+        let ledger = self.casting.ledger(address);
         self.ledger = Some(self.cast.start(self.casting.sandbox.client(), "connection ledger", ledger, &[])?);
         self.start_sampler(address)?;
         for who in self.everybody() {

@@ -6,13 +6,14 @@ use super::crew::{self, Crowd};
 use super::role::{LoadRole, Role};
 use super::target::Target;
 use super::{Error, Options, facts};
-use crate::client::{self, Login, PortSearch};
+use crate::capture::FinWait;
+use crate::client::{self, Close, Login, PortSearch};
 use crate::load::{self, Share};
 use crate::record::{ArmFacts, Named, PortRangeSummary, Side};
 use crate::sample::{self, SideConfig, SourceKind};
 use crate::sandbox::{Level, Plan, Sandbox};
 use crate::scenario::{Arm, Scenario};
-use crate::server;
+use crate::server::{self, CloseMode};
 use crate::units::{HostPort, Monotonic, PortRange, Span};
 
 /// The kernel's own `tcp_fin_timeout` and `tcp_tw_reuse`.
@@ -145,6 +146,18 @@ impl Casting<'_> {
         };
         let load = load::Config { max_held: self.max_held(), ..arm.load };
         Role::Load(Box::new(LoadRole { client, load, share, nofile: arm.nofile }))
+    }
+
+    /// The connection ledger, which knows when the kernel ends a FIN_WAIT_2 where it is known how both ends close.
+    pub(super) fn ledger(&self, server: SocketAddr) -> Role {
+        let (arm, sandbox) = (self.stage.arm, self.sandbox);
+        let half = [arm.close, arm.close_logged_in].contains(&Close::Half);
+        let fin_wait = self.stage.target.is_none().then(|| FinWait {
+            client: (!half).then(|| sandbox.client().settings().tcp_fin_timeout),
+            // Whatever else it is told to do, its FIN is a close.
+            server: (arm.server_close != CloseMode::Shutdown).then(|| sandbox.server().settings().tcp_fin_timeout),
+        });
+        Role::Ledger { server, fin_wait }
     }
 
     /// The sampler of both sides; of the client's alone where the server is another machine's.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::role::{Farewell, Order, Word};
-use crate::capture::{FoldedLedger, Tap};
+use crate::capture::{FinWait, FoldedLedger, Tap};
 use crate::host::{self, BlockingChannel, Inside, Polled};
 use crate::record::LedgerInterval;
 use crate::units::Monotonic;
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps the ledger of the connections to `server` until the conductor says `End`, or is gone. Where packets cannot be
 /// captured it says so, and keeps none.
-pub(super) fn keep(inside: Inside, server: SocketAddr) -> Result<(), String> {
+pub(super) fn keep(inside: Inside, server: SocketAddr, fin_wait: Option<FinWait>) -> Result<(), String> {
     let mut channel = inside.blocking_channel().map_err(text)?;
     // Before it is ready: nobody connects earlier.
     let tap = Tap::towards(server);
@@ -32,7 +32,10 @@ pub(super) fn keep(inside: Inside, server: SocketAddr) -> Result<(), String> {
     let begin = channel.recv_before::<Order>(Monotonic::from_nanos(u64::MAX)).map_err(text)?;
     let Polled::Message(Order::Begin(start)) = begin else { return Ok(()) };
     let kept = match tap {
-        Ok(tap) => Keeper { tap, ledger: FoldedLedger::new(server), start, told: start, lost: 0 }.run(&mut channel),
+        Ok(tap) => {
+            let ledger = FoldedLedger::new(server, fin_wait);
+            Keeper { tap, ledger, start, told: start, lost: 0 }.run(&mut channel)
+        }
         Err(_) => stay(&mut channel),
     };
     match kept {
@@ -79,6 +82,7 @@ impl Keeper {
     }
 
     fn interval(&mut self, now: Monotonic, last: bool) -> Result<LedgerInterval, String> {
+        self.ledger.expire(now);
         let mut interval = self.ledger.take();
         (interval.from, interval.to) = (self.told.since(self.start), now.since(self.start));
         let lost = self.tap.lost().map_err(text)?;

@@ -28,7 +28,7 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     match script.role {
         Role::Server { listen, avoid, config } => part_in_runtime(serve(inside, listen, avoid, config)),
         Role::Load(role) => part_in_runtime(load(inside, *role)),
-        Role::Ledger { server } => keep(inside, server),
+        Role::Ledger { server, fin_wait } => keep(inside, server, fin_wait),
         Role::Sampler { config, client_namespace, server_namespace } => {
             watch(inside, config, client_namespace, server_namespace)
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::FinWait;
 use crate::load::Share;
 use crate::record::{LedgerInterval, LoadInterval, Sample, SamplingFacts, TableReason};
 use crate::units::{Monotonic, PortRange};
@@ -47,6 +48,8 @@ pub(super) enum Role {
     Ledger {
         /// Whose connections.
         server: SocketAddr,
+        /// When the kernel ends the FIN_WAIT_2 of either end; none where nobody knows.
+        fin_wait: Option<FinWait>,
     },
     /// The sampler; it is handed the network namespaces of both hosts, if they have their own.
     Sampler {

@@ -99,6 +99,7 @@ fn filled() -> ArmSummary {
             close_wait_ms: phase,
             close_wait_open_ms: phase,
             fin_wait_2_ms: phase,
+            fin_wait_2_expired: Some(0),
             lifetime_ms: phase,
             ..LedgerSummary::default()
         }),

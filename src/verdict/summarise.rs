@@ -126,6 +126,7 @@ fn ledger(told: &LedgerInterval) -> LedgerSummary {
         close_wait_ms: phase_summary(&told.close_wait_time),
         close_wait_open_ms: told.close_wait_age.as_ref().map_or_else(PhaseSummary::default, phase_summary),
         fin_wait_2_ms: phase_summary(&told.fin_wait_2_time),
+        fin_wait_2_expired: told.fin_wait_2_expired,
         lifetime_ms: phase_summary(&told.lifetime),
         lost: told.lost,
         omitted: told.omitted,

@@ -135,6 +135,58 @@ fn a_late_closers_times_are_its_delay() {
     assert!((200..=400).contains(&number(&ledger["close_wait"]["peak"])), "{ledger}");
 }
 
+/// The kernel ends a FIN_WAIT_2 whose descriptor is closed after `tcp_fin_timeout`, and no packet tells: it was told as as
+/// long as the client took, or not at all. The server's own table says who is right.
+#[test]
+fn what_the_kernel_ends_by_its_time_out_is_counted() {
+    let scenario = r#"
+[base]
+arrivals = { constant = { rate = "200/s" } }
+attempts = 60
+ports = "40000-40999"
+tcp_fin_timeout = "1s"
+settle = "2500ms"
+[[arm]]
+name = "leaky"
+close = "leaky"
+[[arm]]
+name = "late"
+close = "late:after=2s"
+[[arm]]
+name = "soon"
+close = "late:after=500ms"
+[[arm]]
+name = "shutdown"
+close = "leaky"
+server_close = "shutdown"
+"#;
+    let summary = played(scenario, &[]).exits(0).json();
+    if !captured(&summary, "what_the_kernel_ends_by_its_time_out_is_counted") {
+        return;
+    }
+    for (name, expired, time, left) in [
+        ("leaky", 60, Some(1000.0), 0),
+        ("late", 60, Some(1000.0), 0),
+        ("soon", 0, Some(500.0), 0),
+        ("shutdown", 0, None, 60),
+    ] {
+        let arm = arm(&summary, name);
+        let (ledger, server) = (&arm["ledger"], &arm["sockets"]["server"]);
+        assert_eq!(
+            (number(&ledger["fin_wait_2_expired"]), number(&server["fin_wait_2"]["final"])),
+            (expired, left),
+            "{arm}"
+        );
+        assert_eq!(number(&ledger["fin_wait_2_ms"]["count"]), if time.is_some() { 60 } else { 0 }, "{arm}");
+        match (ledger["fin_wait_2_ms"]["p50"].as_f64(), time) {
+            (Some(p50), Some(time)) => assert!((time * 0.99..time * 1.2).contains(&p50), "{arm}"),
+            (p50, time) => assert_eq!(p50, time, "{arm}"),
+        }
+        // Who closed in time went to TIME_WAIT there, and nobody else did.
+        assert_eq!(number(&server["time_wait"]["final"]), if name == "soon" { 60 } else { 0 }, "{arm}");
+    }
+}
+
 /// On this machine's own interfaces the ledger sees its target alone, where it may; where it may not, nothing is made up.
 #[test]
 fn without_a_sandbox_there_is_a_ledger_or_a_notice() {

@@ -10,7 +10,7 @@ use super::*;
 use crate::record::{ClosedFirst, Gauge};
 
 fn ledger() -> FoldedLedger {
-    FoldedLedger::new(SERVER.parse().unwrap())
+    FoldedLedger::new(SERVER.parse().unwrap(), None)
 }
 
 /// The ledger of these lines, each a millisecond after the one before.
@@ -125,9 +125,54 @@ fn an_interval_begins_where_the_last_one_ended() {
     assert_eq!(ledger.take(), LedgerInterval::default());
 }
 
+/// The kernel ends an orphaned FIN_WAIT_2 and no packet tells: one of a second was told as four, and one that nobody ever
+/// ended not at all.
+#[test]
+fn what_the_kernel_ends_is_over_with_its_time_out() {
+    let second = Duration::from_secs(1);
+    let both = Some(FinWait { client: Some(2 * second), server: Some(second) });
+    let closed = |fin_wait, by: &str, after_ms: u64, then: Option<&str>| {
+        let mut ledger = FoldedLedger::new(SERVER.parse().unwrap(), fin_wait);
+        for (at, line) in ["> syn 9", "< syn ack 5", by].into_iter().enumerate() {
+            ledger.note(&segment(at as u64, line));
+        }
+        let now = after_ms * 1_000_000;
+        then.iter().for_each(|line| ledger.note(&segment(now, line)));
+        // Each is counted once, however often it is asked for.
+        ledger.expire(Monotonic::from_nanos(now));
+        let mut told = ledger.take();
+        ledger.expire(Monotonic::from_nanos(now + 1));
+        told.then(&ledger.take());
+        (told.fin_wait_2_expired, told.fin_wait_2_time.max().map(|max| max.as_millis()))
+    };
+    // Times are those of a histogram, which keeps three digits.
+    let rows = [
+        ("closed in time", both, "< fin 6", 900, Some("> fin 10"), (Some(0), Some(900))),
+        ("closed while the kernel's timer may be late", both, "< fin 6", 1200, Some("> fin 10"), (Some(0), Some(1200))),
+        ("closed too late", both, "< fin 6", 4000, Some("> fin 10"), (Some(1), Some(1000))),
+        ("reset too late", both, "< fin 6", 4000, Some("> rst 10"), (Some(1), Some(1000))),
+        ("never closed", both, "< fin 6", 4000, None, (Some(1), Some(1000))),
+        ("not over yet", both, "< fin 6", 1000, None, (Some(0), None)),
+        ("the client first", both, "> fin 10", 2000, Some("< fin 6"), (Some(0), Some(2000))),
+        ("the client first, too late", both, "> fin 10", 4000, Some("< fin 6"), (Some(1), Some(2000))),
+        ("nobody knows", None, "< fin 6", 4000, Some("> fin 10"), (None, Some(4000))),
+        ("nobody knows, never closed", None, "< fin 6", 4000, None, (None, None)),
+    ];
+    let near = |found: Option<u128>, ms: Option<u128>| match (found, ms) {
+        (Some(found), Some(ms)) => found.abs_diff(ms) <= ms / 500,
+        (found, ms) => found == ms,
+    };
+    for (name, fin_wait, by, after_ms, then, (expired, time)) in rows {
+        let found = closed(fin_wait, by, after_ms, then);
+        assert!(found.0 == expired && near(found.1, time), "{name}: {found:?}");
+    }
+    let shut = Some(FinWait { client: Some(second), server: None });
+    assert_eq!(closed(shut, "< fin 6", 4000, None), (Some(0), None), "a descriptor that is kept has no time-out");
+}
+
 #[test]
 fn a_full_ledger_counts_what_it_omits() {
-    let mut ledger = FoldedLedger::with_most(SERVER.parse().unwrap(), 1);
+    let mut ledger = FoldedLedger::with_most(SERVER.parse().unwrap(), None, 1);
     let other = |line| Segment { from: "10.0.0.9:1".parse().unwrap(), ..segment(1, line) };
     ledger.note(&segment(0, "> syn 1"));
     ledger.note(&other("> syn 2"));
@@ -138,7 +183,7 @@ fn a_full_ledger_counts_what_it_omits() {
 
 #[test]
 fn only_the_servers_own_segments_count() {
-    let mut ledger = FoldedLedger::new("[::ffff:10.0.0.2]:1433".parse().unwrap());
+    let mut ledger = FoldedLedger::new("[::ffff:10.0.0.2]:1433".parse().unwrap(), None);
     for (to, opened) in
         [("10.0.0.2:1434", 0), ("10.0.0.3:1433", 0), ("10.0.0.2:1433", 1), ("[::ffff:10.0.0.2]:1433", 1)]
     {
@@ -181,7 +226,7 @@ proptest! {
         segments in prop::collection::vec((any::<[bool; 5]>(), 0u32..3, 10u16..13), 0..60),
     ) {
         let server: SocketAddr = "127.0.0.1:1".parse().unwrap();
-        let (mut kept, mut folded) = (Ledger::new(vec![server]), FoldedLedger::new(server));
+        let (mut kept, mut folded) = (Ledger::new(vec![server]), FoldedLedger::new(server, None));
         for (at, ([forth, syn, ack, fin, rst], sequence, port)) in (0..).zip(segments) {
             let client = SocketAddr::from(([127, 0, 0, 1], port));
             let (from, to) = if forth { (client, server) } else { (server, client) };
