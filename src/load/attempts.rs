@@ -112,9 +112,10 @@ impl Attempts {
             self.tally.borrow_mut().blocked(cached);
             return None;
         }
-        let in_flight = self.in_flight.get();
-        if in_flight >= self.in_flight_cap || self.held.borrow().len() + in_flight as usize >= self.held_cap {
-            self.tally.borrow_mut().cap();
+        let (in_flight, held) = (self.in_flight.get(), self.held.borrow().len());
+        if in_flight >= self.in_flight_cap || held + in_flight as usize >= self.held_cap {
+            let by_held = in_flight < self.in_flight_cap && held > in_flight as usize;
+            self.tally.borrow_mut().cap(by_held);
             return None;
         }
         self.in_flight.set(in_flight + 1);

@@ -21,6 +21,7 @@ pub(super) struct Tally {
     server_errors: BTreeMap<u32, u64>,
     retries: u64,
     pool_blocked: u64,
+    capped_by_held: u64,
     given_up: u64,
     latencies: LatencySet,
     schedule_lag: Histogram,
@@ -46,8 +47,9 @@ impl Tally {
         self.schedule_lag.record(lag);
     }
 
-    /// A cap kept an attempt from starting.
-    pub(super) fn cap(&mut self) {
+    /// A cap kept an attempt from starting; `by_held` where sockets that are held had filled it, and not attempts.
+    pub(super) fn cap(&mut self, by_held: bool) {
+        self.capped_by_held += u64::from(by_held);
         self.outcomes.add(Outcome::Capped, 1);
     }
 
@@ -125,6 +127,7 @@ impl Tally {
             server_errors: tally.server_errors,
             retries: tally.retries,
             pool_blocked: tally.pool_blocked,
+            capped_by_held: tally.capped_by_held,
             given_up: tally.given_up,
             latencies: tally.latencies,
             schedule_lag: tally.schedule_lag,

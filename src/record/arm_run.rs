@@ -35,6 +35,8 @@ pub struct ArmRun {
     pub retries: u64,
     /// Attempts answered by the pool's blocking period.
     pub pool_blocked: u64,
+    /// Capped attempts that held sockets, and not attempts under way, kept from starting.
+    pub capped_by_held: u64,
     /// Attempts that a stop gave up.
     pub given_up: u64,
     /// Sockets held at each worker's last report.
@@ -163,6 +165,7 @@ impl ArmRun {
             started: 0,
             retries: 0,
             pool_blocked: 0,
+            capped_by_held: 0,
             held: BTreeMap::new(),
             given_up: 0,
             held_peak: 0,
@@ -257,6 +260,7 @@ impl ArmRun {
         self.started += interval.started;
         self.retries += interval.retries;
         self.pool_blocked += interval.pool_blocked;
+        self.capped_by_held += interval.capped_by_held;
         self.given_up += interval.given_up;
         self.held.insert(interval.worker, interval.held);
         self.held_peak = self.held_peak.max(self.held.values().sum());

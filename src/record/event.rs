@@ -179,6 +179,10 @@ pub struct LoadInterval {
     /// Attempts that the pool's blocking period answered without a connection: they count as the outcome that the pool
     /// keeps, and have no latency.
     pub pool_blocked: u64,
+    /// Attempts among the capped ones that met the limit of sockets held while more were held than under way: what kept
+    /// them from starting is what the close strategy holds.
+    #[serde(default)]
+    pub capped_by_held: u64,
     /// Attempts that a stop gave up before their outcome was known; they count as `other`, and have no latency.
     pub given_up: u64,
     /// Latencies of what ended in the interval.

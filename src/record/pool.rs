@@ -57,6 +57,7 @@ impl ArmRun {
         self.started += other.started;
         self.retries += other.retries;
         self.pool_blocked += other.pool_blocked;
+        self.capped_by_held += other.capped_by_held;
         self.given_up += other.given_up;
         self.schedule += other.schedule;
         self.last_start += other.last_start;

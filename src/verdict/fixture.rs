@@ -64,6 +64,11 @@ impl Story {
         self
     }
 
+    pub(super) fn capped(mut self, n: u64, by_held: u64) -> Self {
+        self.pending.capped_by_held += by_held;
+        self.outcome(Outcome::Capped, n)
+    }
+
     pub(super) fn held(mut self, n: u64) -> Self {
         self.pending.held = n;
         self

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{ArmRun, Counters, Outcome, Phase, Side, TcpState};
+use crate::record::{ArmRun, Counters, Counts, Histogram, Outcome, Phase, Side, TcpState};
 
 /// The most sockets of `side` that a table saw in `state`; 0 when the side was not observed.
 pub(super) fn peak(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
@@ -35,9 +35,9 @@ pub(super) fn resets(arm: &ArmRun) -> u64 {
     counted.max(arm.outcomes.of(Outcome::Reset))
 }
 
-/// The median of `phase`; zero when it never came.
-pub(super) fn median(arm: &ArmRun, phase: Phase) -> Duration {
-    arm.latencies.of(phase).and_then(|histogram| histogram.at(0.5)).unwrap_or_default()
+/// The mean of `histogram`; zero when it is empty.
+pub(super) fn mean(histogram: Option<&Histogram>) -> Duration {
+    Duration::from_nanos(histogram.map_or(0.0, |histogram| histogram.hdr().mean()) as u64)
 }
 
 /// `1.0 s`: when ports ran out, as findings tell it; nothing where no event tells the time.

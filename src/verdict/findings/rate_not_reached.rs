@@ -1,8 +1,12 @@
 //! The offered rate was not reached, and who is to blame: the cap, the client, or the server.
+//!
+//! An open loop waits for no answer: it skips an attempt only where a cap is met, and starts one late only where its own
+//! process does not get to it. So a slow server keeps attempts from starting through a cap alone, and whether the server or
+//! the cap is to blame is told by what fills the cap.
 
 use std::time::Duration;
 
-use super::evidence::median;
+use super::evidence::mean;
 use super::finding;
 use crate::record::{ArmRun, Finding, Outcome, Phase, Severity};
 use crate::units::Count;
@@ -13,15 +17,17 @@ const MISSING: f64 = 0.05;
 /// An end of the schedule that is this late is no accident of the scheduler's.
 const OVERRUN: Duration = Duration::from_millis(10);
 
-/// Attempts that start this late are not the schedule's any more; the product's own aim is 2 ms.
+/// Attempts that start this late are not the schedule's any more; the product's own aim is 2 ms. Nor is a server quick that
+/// takes as long.
 const LATE: Duration = Duration::from_millis(100);
 
 pub(super) fn rule(arm: &ArmRun) -> Option<Finding> {
-    // What the pool answers is no attempt that was kept from its start.
+    // What the pool answers is no attempt that was kept from its start, nor is what a stop gave up.
     let missing = arm.offered.saturating_sub(arm.started + arm.pool_blocked);
+    let capped = missing.min(arm.outcomes.of(Outcome::Capped));
     let lag = arm.schedule_lag.at(0.99).unwrap_or_default();
     let overrun = arm.last_start.saturating_sub(arm.schedule);
-    let short = arm.offered > 0 && missing as f64 / arm.offered as f64 > MISSING;
+    let short = arm.offered > 0 && capped as f64 / arm.offered as f64 > MISSING;
     let behind = overrun > OVERRUN.max(arm.schedule.mul_f64(MISSING));
     if !short && !behind && lag < LATE {
         return None;
@@ -35,36 +41,74 @@ pub(super) fn rule(arm: &ArmRun) -> Option<Finding> {
         Count(arm.started),
         arm.last_start.as_secs_f64(),
         lag.as_secs_f64() * 1e3,
-        blame(arm, missing),
+        if short { blame_for_the_cap(arm, capped) } else { late_starts() },
     );
     finding("rate-not-reached", arm, Severity::Warning, text)
 }
 
-/// The cap where it explains half of what is missing, or else whichever end an attempt spends more of its time on; where
-/// none is missing, the client: an open loop starts late for nobody else's sake.
-fn blame(arm: &ArmRun, missing: u64) -> String {
-    let capped = arm.outcomes.of(Outcome::Capped);
-    let server = median(arm, Phase::Prelogin) + median(arm, Phase::Tls) + median(arm, Phase::Login);
-    let client = median(arm, Phase::Connect) + arm.schedule_lag.at(0.5).unwrap_or_default();
-    let (server_ms, client_ms) = (server.as_secs_f64() * 1e3, client.as_secs_f64() * 1e3);
-    if capped > 0 && capped >= missing / 2 {
+/// Every attempt was started, and late.
+fn late_starts() -> String {
+    "The client is to blame: an open loop waits for no answer, and starts late only where its own process does not get to \
+     it in time. Fix: offer less, or give the load more cores; the latencies of this arm are those of an overloaded client."
+        .to_owned()
+}
+
+/// So many attempts met a cap: by what had filled it.
+fn blame_for_the_cap(arm: &ArmRun, capped: u64) -> String {
+    if arm.capped_by_held > arm.outcomes.of(Outcome::Capped) / 2 {
+        return format!(
+            "The cap is to blame: {} attempts were not started because the sockets that the `{}` strategy holds ({} at the \
+             most) had filled it. Fix: raise `max_held` (outside a sandbox 1,000 are held at the most unless `--max-held` \
+             says more), hold less, or offer less.",
+            Count(capped),
+            arm.facts.close,
+            Count(arm.held_peak),
+        );
+    }
+    let (lag, under_way) = (mean(Some(&arm.schedule_lag)), under_way(arm));
+    let (lag_ms, way_ms) = (lag.as_secs_f64() * 1e3, under_way.as_secs_f64() * 1e3);
+    let capped = Count(capped);
+    if lag.max(under_way) < LATE {
         format!(
-            "The cap is to blame: {} attempts met the limit of connections in flight or held (an attempt waits {server_ms:.1} \
-             ms for the server, by the median). Fix: raise the cap (`in_flight`, `max_held`; outside a sandbox 1,000 are held at the most unless `--max-held` says \
-             more), or offer less.",
-            Count(capped)
+            "The cap is to blame: {capped} attempts met the limit of attempts under way, although one takes only {way_ms:.1} \
+             ms on average and starts {lag_ms:.1} ms late. Fix: raise the cap (`in_flight`, and `max_held` or `--max-held` \
+             where that is lower), or offer less at once."
         )
-    } else if missing > 0 && server > client {
+    } else if under_way >= lag {
         format!(
-            "The server is to blame: by the median an attempt waits {server_ms:.1} ms for its answers, against \
-             {client_ms:.1} ms in the client. Fix: offer less, or give the server more."
+            "The server is to blame: an attempt is under way for {way_ms:.1} ms on average, waiting for the server (its start \
+             was {lag_ms:.1} ms late){}; {capped} attempts met the limit of attempts under way. Fix: offer less, or give the \
+             server more; a higher cap (`in_flight`, and `max_held` or `--max-held` where that is lower) reaches the rate, \
+             and makes no answer come sooner.",
+            needed(arm, under_way),
         )
     } else {
         format!(
-            "The client is to blame: by the median an attempt spends {client_ms:.1} ms on a late start and its connect, \
-             against {server_ms:.1} ms waiting for the server. Fix: offer less, or give the load more cores; the \
-             latencies of this arm are those of an overloaded client."
+            "The client is to blame: an attempt starts {lag_ms:.1} ms late on average, and is then under way for {way_ms:.1} \
+             ms; so {capped} attempts met the limit of attempts under way. Fix: offer less, or give the load more cores; \
+             the latencies of this arm are those of an overloaded client."
         )
+    }
+}
+
+/// How long an attempt is under way on average: from its start until its connection is closed or held.
+fn under_way(arm: &ArmRun) -> Duration {
+    let total = mean(arm.latencies.of(Phase::Total)).saturating_sub(mean(Some(&arm.schedule_lag)));
+    // The one strategy that waits for the server once more, and not for a time of its own.
+    let drain = if arm.facts.close == "drain" { mean(arm.latencies.of(Phase::Close)) } else { Duration::ZERO };
+    total + drain
+}
+
+/// How many attempts at once the offered rate takes, by Little's law; nothing where that is fewer than there were, as in
+/// bursts.
+fn needed(arm: &ArmRun, under_way: Duration) -> String {
+    let seen: u64 = arm.intervals.values().filter_map(|of| of.values().iter().map(|point| point.in_flight).max()).sum();
+    let rate = arm.offered as f64 / arm.schedule.as_secs_f64();
+    let needed = rate * under_way.as_secs_f64();
+    if needed.is_finite() && needed > seen as f64 {
+        format!(", and {rate:.0} a second take {} at once", Count(needed.round() as u64))
+    } else {
+        String::new()
     }
 }
 
@@ -78,14 +122,28 @@ mod tests {
         rule(&arm(story.load(0, 1000, 2000, 1000))).unwrap().text
     }
 
+    /// Half of 2,000 attempts, and what those that started took.
+    fn capped(by_held: u64, total: u64, lag: u64) -> String {
+        let story = Story::new("slow").outcome(Outcome::LoginRejected, 1000).capped(1000, by_held).held(by_held);
+        blamed(story.phase(Phase::Total, Duration::from_millis(total), 10).lag(Duration::from_millis(lag)))
+    }
+
+    /// Whatever had filled it, the cap was to blame.
     #[test]
-    fn blames_whom_the_evidence_names() {
-        let told = || Story::new("slow").outcome(Outcome::LoginRejected, 1000);
-        assert!(blamed(told().outcome(Outcome::Capped, 900)).contains("The cap is to blame: 900"));
-        let server = told().phase(Phase::Login, Duration::from_millis(80), 10);
-        assert!(blamed(server).contains("The server is to blame"));
-        let client = told().lag(Duration::from_millis(300)).phase(Phase::Login, Duration::from_millis(1), 10);
-        assert!(blamed(client).contains("The client is to blame"));
+    fn a_cap_is_blamed_on_what_fills_it() {
+        let server = capped(0, 4000, 5);
+        for part in ["The server is to blame", "for 399", "2000 a second take 7,9", "1,000 attempts met the limit"] {
+            assert!(server.contains(part), "{part}: {server}");
+        }
+        let client = capped(0, 600, 400);
+        assert!(
+            client.contains("The client is to blame: an attempt starts") && client.contains("late on average"),
+            "{client}"
+        );
+        let tight = capped(0, 6, 1);
+        assert!(tight.contains("The cap is to blame") && tight.contains("takes only 5.0 ms"), "{tight}");
+        let held = capped(900, 4000, 5);
+        assert!(held.contains("the `slow` strategy holds (900 at the most) had filled it"), "{held}");
     }
 
     #[test]
