@@ -57,6 +57,8 @@ fn facts(name: &str) -> ArmFacts {
         tcp_tw_reuse: 2,
         ephemeral_ports: PortRangeSummary { low: 32768, high: 60999, count: 28_232 },
         repetition: None,
+        server_close: Some("orderly".into()),
+        faults: vec!["login-18456".into()],
         workers: 1,
         arrivals: "constant 1400/s".into(),
         planned_s: None,

@@ -131,6 +131,12 @@ pub struct ArmFacts {
     /// Which time the arm is played, from 1; absent where each arm is played once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repetition: Option<u32>,
+    /// How the embedded server ends connections; absent for another server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_close: Option<String>,
+    /// What goes wrong at the embedded server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// Load worker processes.
     pub workers: u32,
     /// The arrivals, as the scenario writes them.

@@ -130,6 +130,8 @@ mod tests {
             tcp_tw_reuse: 2,
             ephemeral_ports: PortRangeSummary { low: 40000, high: 41999, count: 2000 },
             repetition: None,
+            server_close: Some("orderly".into()),
+            faults: vec!["login-18456".into()],
             workers: 1,
             arrivals: String::new(),
             planned_s: None,

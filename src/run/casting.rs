@@ -188,6 +188,8 @@ impl Casting<'_> {
             tcp_tw_reuse: settings.tcp_tw_reuse,
             ephemeral_ports: PortRangeSummary { low: range.low(), high: range.high(), count: range.count() },
             repetition: self.stage.repetition,
+            server_close: self.stage.target.is_none().then(|| arm.server_close.name().to_owned()),
+            faults: arm.faults.iter().map(ToString::to_string).collect(),
             workers,
             arrivals: arm.load.arrivals.to_string(),
             planned_s: arm.load.duration.map(|span| span.0.as_secs_f64()),

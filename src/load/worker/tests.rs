@@ -93,6 +93,8 @@ fn facts() -> ArmFacts {
         tcp_tw_reuse: 2,
         ephemeral_ports,
         repetition: None,
+        server_close: Some("orderly".into()),
+        faults: vec!["login-18456".into()],
         workers: 1,
         arrivals: text(),
         planned_s: None,

@@ -18,6 +18,8 @@ fn arm(workers: u32) -> ArmRun {
         tcp_tw_reuse: 2,
         ephemeral_ports: PortRangeSummary { low: 40000, high: 41999, count: 2000 },
         repetition: None,
+        server_close: None,
+        faults: Vec::new(),
         workers,
         arrivals: text(),
         planned_s: None,

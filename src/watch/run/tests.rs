@@ -16,6 +16,8 @@ fn facts(close: &str) -> ArmFacts {
         tcp_tw_reuse: 2,
         ephemeral_ports: PortRangeSummary { low: 40000, high: 41999, count: 2000 },
         repetition: None,
+        server_close: Some("orderly".into()),
+        faults: vec!["login-18456".into()],
         workers: 1,
         arrivals: "2000/s".into(),
         planned_s: Some(2.5),
