@@ -36,7 +36,7 @@ pub use doctor::{
 pub use event::{ArmEnd, ArmFacts, ConnectSlice, Cpu, Event, Header, HostFacts, LoadInterval, SamplingFacts};
 pub use latency::{Histogram, LatencySet, Phase};
 pub use ledger::{ClosedFirst, Gauge, LedgerInterval};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, TRANSIENT_ERRORS};
 pub use run::Run;
 pub use sample::{Counters, Sample, Side, SideSample, Table, TableReason};
 pub use series::{Drawn, Series};

@@ -31,3 +31,6 @@ named_enum! {
         Other = "other",
     }
 }
+
+/// Errors that SqlClient's connect-retry takes for transient: it asks again, after a pause.
+pub const TRANSIENT_ERRORS: [u32; 8] = [4060, 10928, 10929, 40197, 40501, 40613, 42108, 42109];
