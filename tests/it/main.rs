@@ -8,6 +8,7 @@ mod check_bad;
 mod check_bounds;
 mod check_missed;
 mod doctor;
+mod findings;
 mod garbage;
 mod harness;
 mod holds;

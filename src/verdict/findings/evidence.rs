@@ -14,6 +14,12 @@ pub(super) fn last(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
     arm.last.get(&side).map_or(0, |states| states.of(state))
 }
 
+/// The most sockets of the client in CLOSE_WAIT at once that anything saw: the ledger sees every change, a table some.
+pub(super) fn close_wait_peak(arm: &ArmRun) -> u64 {
+    let told = arm.ledger.as_ref().map_or(0, |ledger| ledger.close_wait.peak);
+    peak(arm, Side::Client, TcpState::CloseWait).max(told)
+}
+
 /// Whether an attempt found no port.
 pub(super) fn exhausted(arm: &ArmRun) -> bool {
     arm.exhausted_after.is_some() || arm.outcomes.of(Outcome::PortsExhausted) > 0

@@ -44,23 +44,25 @@ const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
     rate_not_reached::rule,
     latency_cliff::rule,
     listen_overflow::rule,
-    clean::rule,
 ];
 
 /// What `run` shows, arm by arm, in plain words, and what its arms differ by.
 #[must_use]
 pub fn findings(run: &Run, comparisons: &[ArmComparison]) -> Vec<Finding> {
     let named = run.arms_by_name();
-    let of_arms = named.iter().flat_map(|(_, arms)| RULES.iter().filter_map(|rule| found_in(arms, *rule)));
+    let of_arm = |arms| RULES.iter().filter_map(move |rule| found_in(arms, *rule)).chain(clean::rule(arms));
+    let of_arms = named.iter().flat_map(|(_, arms)| of_arm(arms.as_slice()));
     of_arms.chain(arms_differ::rule(comparisons, run.merged)).collect()
 }
 
-/// What a rule finds in the repetitions of an arm: told once, by the first in which it is found, with how many there are.
+/// What a rule finds in the repetitions of an arm: told once, of the first in which it is found, with how many there are.
 fn found_in(arms: &[&ArmRun], rule: fn(&ArmRun) -> Option<Finding>) -> Option<Finding> {
     let mut found = arms.iter().filter_map(|arm| rule(arm));
     let mut first = found.next()?;
-    if arms.len() > 1 {
-        first.text.push_str(&format!(" (In {} of {} repetitions.)", 1 + found.count(), arms.len()));
+    match (1 + found.count(), arms.len()) {
+        (1, 1) => {}
+        (1, all) => first.text.push_str(&format!(" (In 1 of {all} repetitions.)")),
+        (some, all) => first.text.push_str(&format!(" (In {some} of {all} repetitions; told of the first of them.)")),
     }
     Some(first)
 }
@@ -97,7 +99,10 @@ mod tests {
         run.merge(told(400));
         let found = super::findings(&run, &[]);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].text.contains("left 500 sockets") && found[0].text.ends_with("(In 2 of 3 repetitions.)"));
+        assert!(
+            found[0].text.contains("left 500 sockets")
+                && found[0].text.ends_with("(In 2 of 3 repetitions; told of the first of them.)")
+        );
     }
 
     #[test]
