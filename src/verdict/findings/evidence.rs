@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{ArmRun, Counters, Counts, Histogram, Outcome, Phase, Side, TcpState};
+use crate::record::{ArmRun, Counters, Histogram, Outcome, Side, TcpState};
 
 /// The most sockets of `side` that a table saw in `state`; 0 when the side was not observed.
 pub(super) fn peak(arm: &ArmRun, side: Side, state: TcpState) -> u64 {
