@@ -27,7 +27,7 @@ mod rst_hides;
 
 use crate::record::{ArmComparison, ArmRun, Finding, Run, Severity};
 
-/// Every rule, in the order in which findings are told: what broke first.
+/// Every rule of one arm, in the order in which findings are told: what broke first. Clean is told last, of all repetitions.
 const RULES: &[fn(&ArmRun) -> Option<Finding>] = &[
     exhausted_close_wait::rule,
     exhausted_time_wait::rule,
