@@ -81,6 +81,25 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The end of the text, `width` columns of it; what is cut off before it shows as `…`.
+pub(super) fn cut_front(text: &str, width: usize) -> String {
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (mut from, mut used) = (text.len(), 0);
+    for (at, c) in text.char_indices().rev() {
+        used += c.width().unwrap_or(0);
+        if used >= width {
+            break;
+        }
+        from = at;
+    }
+    let mark = if width > 0 { "…" } else { "" };
+    format!("{mark}{}", &text[from..])
+}
+
 /// The text in lines of at most `width` columns, broken between words, and inside of one that is longer.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -150,6 +169,10 @@ mod tests {
         assert_eq!(
             (cut("abcdef", 6), cut("abcdef", 4), cut("漢字漢字", 5), cut("ab", 0)),
             ("abcdef".into(), "abc…".into(), "漢字…".into(), String::new())
+        );
+        assert_eq!(
+            (cut_front("abcdef", 6), cut_front("abcdef", 4), cut_front("漢字漢字", 4), cut_front("ab", 0)),
+            ("abcdef".into(), "…def".into(), "…字".into(), String::new())
         );
     }
 }

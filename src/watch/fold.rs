@@ -47,7 +47,7 @@ impl Model {
         let listening: BTreeSet<u16> =
             sockets.iter().filter(|it| it.state == TcpState::Listen).map(|it| it.local.port()).collect();
         let mut rows = Vec::with_capacity(sockets.len());
-        let (mut groups, mut states) = (Groups::new(self.ports, passed_over), States::default());
+        let (mut groups, mut states) = (Groups::new(at, self.ports, passed_over), States::default());
         let (mut earlier, mut gone) = (self.rows.iter().peekable(), Vec::new());
         for entry in sockets {
             let cookie = entry.handle.cookie;
@@ -64,7 +64,7 @@ impl Model {
             }
         }
         gone.extend(earlier);
-        gone.iter().filter(|row| row.entry.state == TcpState::CloseWait).for_each(|row| groups.left(row));
+        gone.iter().filter(|row| row.entry.state == TcpState::CloseWait).for_each(|row| groups.left(row, self.at));
         let (peers, holders) = groups.finish(at, &self.peers, &self.holders);
         let mut history = self.history.clone();
         history.push(at, states);

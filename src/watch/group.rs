@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::history::States;
 use super::model::{Holder, Row};
 use super::peer::Peer;
-use super::trend::{Leak, Trend};
+use super::trend::{Leak, STAYED, Trend, Waiting};
 use crate::record::TcpState;
 use crate::units::{Monotonic, PortRange};
 
@@ -84,27 +84,30 @@ impl HolderGroup {
 struct Tally {
     total: Total,
     sources: BTreeMap<IpAddr, u32>,
+    /// Sockets that have stayed in CLOSE_WAIT.
+    stayed: u32,
     /// Sockets of the look before that are in CLOSE_WAIT no more.
-    left: u32,
+    left: Waiting,
 }
 
 impl Tally {
     fn trend(&self, at: Monotonic, before: Option<&Trend>) -> Option<Trend> {
-        let close_wait = self.total.states.of(TcpState::CloseWait);
+        let waiting = Waiting { all: self.total.states.of(TcpState::CloseWait), stayed: self.stayed };
         let used = self.sources.values().copied().max().unwrap_or(0);
         match before {
             Some(before) => {
                 let mut trend = before.clone();
-                trend.push(at, close_wait, used, self.left);
+                trend.push(at, waiting, used, self.left);
                 Some(trend)
             }
-            None => (close_wait > 0 || used >= WORTH_A_TREND).then(|| Trend::new(at, close_wait, used)),
+            None => (waiting.all > 0 || used >= WORTH_A_TREND).then(|| Trend::new(at, waiting, used)),
         }
     }
 }
 
 /// Adds rows up by peer and by holder.
 pub(super) struct Groups<'a> {
+    at: Monotonic,
     peers: HashMap<Peer, Tally>,
     holders: HashMap<Holder, Tally>,
     ephemeral: PortRange,
@@ -112,16 +115,22 @@ pub(super) struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    /// Of the ephemeral ports no connection is given those that are `passed_over`.
-    pub(super) fn new(ephemeral: PortRange, passed_over: &'a BTreeSet<u16>) -> Self {
-        Self { peers: HashMap::new(), holders: HashMap::new(), ephemeral, passed_over }
+    /// As of a look; of the ephemeral ports no connection is given those that are `passed_over`.
+    pub(super) fn new(at: Monotonic, ephemeral: PortRange, passed_over: &'a BTreeSet<u16>) -> Self {
+        Self { at, peers: HashMap::new(), holders: HashMap::new(), ephemeral, passed_over }
     }
 
     pub(super) fn add(&mut self, row: &Row) {
-        self.holders.entry(row.holder).or_default().total.add(row);
+        // Who was there before the first look is no growth: it may have stayed, and counts from the beginning.
+        let stayed = row.at_least || self.at.since(row.since) >= STAYED;
+        let stayed = u32::from(stayed && row.entry.state == TcpState::CloseWait);
+        let tally = self.holders.entry(row.holder).or_default();
+        tally.total.add(row);
+        tally.stayed += stayed;
         let Some(peer) = row.peer else { return };
         let tally = self.peers.entry(peer).or_default();
         tally.total.add(row);
+        tally.stayed += stayed;
         let port = row.entry.local.port();
         // One that was bound by hand before it was reserved takes none of the others away.
         if matches!(peer, Peer::To(_)) && self.ephemeral.holds(port) && !self.passed_over.contains(&port) {
@@ -129,11 +138,12 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// A socket that was in CLOSE_WAIT at the look before, and is no more.
-    pub(super) fn left(&mut self, row: &Row) {
-        tell(&mut self.holders, row.holder);
+    /// A socket that was in CLOSE_WAIT at the look before, at `before`, and is no more.
+    pub(super) fn left(&mut self, row: &Row, before: Monotonic) {
+        let stayed = before.since(row.since) >= STAYED;
+        tell(&mut self.holders, row.holder, stayed);
         if let Some(peer) = row.peer {
-            tell(&mut self.peers, peer);
+            tell(&mut self.peers, peer, stayed);
         }
     }
 
@@ -161,9 +171,10 @@ impl<'a> Groups<'a> {
 }
 
 /// A group that has no socket left is gone, and with it its trend.
-fn tell<K: Hash + Eq>(tallies: &mut HashMap<K, Tally>, key: K) {
+fn tell<K: Hash + Eq>(tallies: &mut HashMap<K, Tally>, key: K, stayed: bool) {
     if let Some(tally) = tallies.get_mut(&key) {
-        tally.left += 1;
+        tally.left.all += 1;
+        tally.left.stayed += u32::from(stayed);
     }
 }
 
@@ -181,4 +192,115 @@ fn finish<K: Ord + Copy, G>(tallies: HashMap<K, Tally>, mut group: impl FnMut(K,
         group(key, tally, room)
     });
     groups.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::fold::Look;
+    use super::super::model::Model;
+    use super::super::testbed::{at, entry};
+    use super::*;
+    use crate::sample::{Entry, Owner, Owners};
+
+    /// A program whose connections are closed by the peer as soon as they are made, 100 a second.
+    #[derive(Clone, Copy)]
+    struct Program {
+        /// It closes its end so many milliseconds later ...
+        closes_after: u64,
+        /// ... but for one of so many, which it never closes; 0: it closes all.
+        forgets: u64,
+        /// Until this second.
+        until: u64,
+        /// It then closes so many percent of what it holds, by the second after.
+        recovers: u64,
+    }
+
+    impl Program {
+        fn waiting(self, second: u64) -> Vec<Entry> {
+            let now = second * 1_000;
+            let waits = |made: &u64| {
+                let forgotten = self.forgets > 0 && made.is_multiple_of(self.forgets);
+                let recovered = second > self.until && made * 7 % 100 < self.recovers;
+                let closed = !forgotten && now >= made * 10 + self.closes_after;
+                *made < self.until * 100 && made * 10 <= now && !closed && !recovered
+            };
+            let socket = |made| {
+                let local = format!("10.0.0.1:{}", 20_000 + made);
+                entry(1 + made, &local, "10.0.0.9:1433", TcpState::CloseWait)
+            };
+            (0..self.until * 100).filter(waits).map(socket).collect()
+        }
+
+        /// The seconds in which the program or its peer is marked as a leak; both always are alike.
+        fn marked(self, looks: impl IntoIterator<Item = u64>) -> Vec<u64> {
+            let (mut model, mut marked) = (Model::empty(PortRange::LINUX_DEFAULT), Vec::new());
+            let owner = Owner { pid: 7, name: "app".into(), command: "app".into() };
+            let owners = Owners::of_these([(owner, (1..20_000).collect())], 0);
+            for second in looks {
+                model = model.next(Look {
+                    at: at(second),
+                    sockets: self.waiting(second),
+                    owners: &owners,
+                    walked: true,
+                    only: None,
+                    ended: false,
+                    passed_over: &BTreeSet::new(),
+                    cost: Duration::ZERO,
+                });
+                let leak = model.peers.first().and_then(PeerGroup::leak);
+                assert_eq!(leak, model.holders.first().and_then(HolderGroup::leak));
+                marked.extend(leak.map(|_| second));
+            }
+            marked
+        }
+    }
+
+    const MIXED: Program = Program { closes_after: 100, forgets: 5, until: 120, recovers: 0 };
+
+    #[test]
+    fn a_leak_among_connections_that_are_closed_is_marked() {
+        assert_eq!(MIXED.marked(0..60), (10..60).collect::<Vec<_>>());
+        assert_eq!(MIXED.marked(30..60), (40..60).collect::<Vec<_>>(), "there before the first look");
+        // One in a hundred is one a second.
+        let rare = Program { forgets: 100, ..MIXED };
+        assert_eq!(rare.marked(0..60), (10..60).collect::<Vec<_>>());
+        for closes_after in [2_000, 4_500] {
+            let late = Program { closes_after, ..MIXED };
+            assert_eq!(late.marked(0..60).last(), Some(&59), "{closes_after}");
+        }
+        // It stays marked when it has ended, and what it holds it holds still.
+        let ended = Program { until: 30, ..MIXED };
+        assert_eq!(ended.marked(0..90), (10..90).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_leak_among_connections_that_are_closed_late_is_marked_later() {
+        for (closes_after, by) in [(6_000, 30), (10_000, 40)] {
+            let marked = Program { closes_after, ..MIXED }.marked(0..100);
+            assert!((by..100).all(|second| marked.contains(&second)), "{closes_after}: {marked:?}");
+        }
+    }
+
+    #[test]
+    fn a_late_closer_is_marked_at_its_beginning_at_the_most() {
+        for closes_after in [100, 2_000, 4_500] {
+            let late = Program { closes_after, forgets: 0, ..MIXED };
+            assert_eq!(late.marked(0..100), [0u64; 0], "{closes_after}");
+        }
+        let late = Program { closes_after: 10_000, forgets: 0, ..MIXED };
+        let marked = late.marked(0..100);
+        // Nobody knows yet that it will close any.
+        assert!(marked.iter().all(|second| (5..16).contains(second)), "{marked:?}");
+        assert_eq!(late.marked(30..100), [0u64; 0], "it was there before");
+    }
+
+    #[test]
+    fn what_recovers_is_none() {
+        for (forgets, recovers) in [(1, 100), (1, 80), (5, 100), (5, 50)] {
+            let pool = Program { forgets, recovers, until: 30, ..MIXED };
+            assert_eq!(pool.marked(0..60).last(), Some(&30), "one of {forgets}, {recovers} %");
+        }
+    }
 }

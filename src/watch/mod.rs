@@ -11,6 +11,7 @@ mod figures;
 mod filter;
 mod fold;
 mod group;
+mod growth;
 mod history;
 mod keys;
 mod live;

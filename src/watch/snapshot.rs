@@ -108,9 +108,10 @@ pub struct Sum {
 /// CLOSE_WAIT that only grows, or has only grown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeakFigures {
-    /// By how many it has grown since one last left it.
+    /// By how many it has grown: all of it since one last left it; where some do leave, those that have been in it for 5
+    /// seconds, since these last were as few.
     pub grown: u32,
-    /// How long ago that was, in seconds.
+    /// For how long, in seconds.
     pub for_s: f64,
     /// Sockets a second at present: over the last 10 seconds of growth, or the last 5 looks that found more where those
     /// lie further apart; null when it stands still, which takes 5 seconds and 5 times as long as lay between those looks.

@@ -1,38 +1,31 @@
 //! How one group of sockets goes on: CLOSE_WAIT that only grows, and the rate at which local ports are used up.
 //!
 //! A leak is not a number of sockets but what becomes of them: a busy correct client has some in CLOSE_WAIT at every
-//! look, but never the same ones for long. So one that leaves the state, known by its cookie, ends the suspicion. The
-//! choice not taken: a threshold on the count.
-//!
-//! What is called *present* is defined here and nowhere else. A leak's rate is that of the last ten seconds of its
-//! growth, or of the last five looks that found more where those lie further apart: so a leak of one socket a minute has
-//! a rate too. It stands still once nothing has come for five seconds and for five times as long as lay between those
-//! looks; then it has no rate, and what it holds it still holds. The choice not taken: the average since it began, which
-//! tells of a leak that ended an hour ago that it goes on.
+//! look, but never the same ones for long. So two numbers are followed: of all of them, as long as none leaves, which
+//! tells a program that never closes after five seconds; and of those that have stayed for [`STAYED`], which tells one
+//! that leaks on its error path alone, whatever else comes and goes. A late closer has as many of these at every look.
+//! The choice not taken: a threshold on the count.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
+use super::growth::{Counted, Growth, PRESENT, PRESENT_LOOKS, keep};
 use crate::units::Monotonic;
 
-/// Looks, and looks that found more, that are kept; a look comes once a second at the most often.
-const KEPT: usize = 32;
-/// CLOSE_WAIT that grows for a shorter time, in fewer looks or by fewer sockets may be one burst.
-const LONG_ENOUGH: Duration = Duration::from_secs(5);
-const RISES: u32 = 3;
-const GROWN: u32 = 5;
-/// The present is the last 10 seconds, or the last 5 looks where that is longer.
-const PRESENT: Duration = Duration::from_secs(10);
-const PRESENT_LOOKS: usize = 5;
-/// What has not grown for this long, and for 5 times as long as lay between its looks that found more, stands still.
-const STILL: Duration = Duration::from_secs(5);
-const STILL_GAPS: u32 = 5;
+pub(super) use super::growth::{Leak, STAYED};
+
+/// Sockets in CLOSE_WAIT.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// All of them.
+    pub(super) all: u32,
+    /// Those that have stayed.
+    pub(super) stayed: u32,
+}
 
 /// One look at the group.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Point {
     at: Monotonic,
-    close_wait: u32,
     used: u32,
 }
 
@@ -40,70 +33,30 @@ struct Point {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Trend {
     points: VecDeque<Point>,
-    /// Since when nothing has left CLOSE_WAIT, and how many were in it then.
-    since: Monotonic,
-    base: u32,
-    /// Looks since then that found more than the one before, and the last of them with what they found; the first is
-    /// that beginning itself as long as it is kept.
-    rises: u32,
-    rose: VecDeque<(Monotonic, u32)>,
-}
-
-/// CLOSE_WAIT that only grows, or has only grown.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Leak {
-    /// For how long none has left it.
-    pub(super) lasts: Duration,
-    /// By how many it has grown in that time.
-    pub(super) grown: u32,
-    /// Sockets a second at present; none when it stands still.
-    pub(super) per_s: Option<f64>,
+    all: Growth,
+    stayed: Growth,
 }
 
 impl Trend {
-    pub(super) fn new(at: Monotonic, close_wait: u32, used: u32) -> Self {
-        let points = VecDeque::from([Point { at, close_wait, used }]);
-        Self { points, since: at, base: close_wait, rises: 0, rose: VecDeque::from([(at, close_wait)]) }
+    pub(super) fn new(at: Monotonic, waiting: Waiting, used: u32) -> Self {
+        Self {
+            points: VecDeque::from([Point { at, used }]),
+            all: Growth::new(Counted::All, at, waiting.all),
+            stayed: Growth::new(Counted::Stayed, at, waiting.stayed),
+        }
     }
 
     /// Takes a look in; `left` of those that were in CLOSE_WAIT are not any more.
-    pub(super) fn push(&mut self, at: Monotonic, close_wait: u32, used: u32, left: u32) {
-        let before = self.points.back().map_or(close_wait, |point| point.close_wait);
-        if left > 0 {
-            (self.since, self.base, self.rises) = (at, close_wait, 0);
-            self.rose.clear();
-            self.rose.push_back((at, close_wait));
-        } else if close_wait > before {
-            self.rises += 1;
-            keep(&mut self.rose, (at, close_wait));
-        }
-        keep(&mut self.points, Point { at, close_wait, used });
+    pub(super) fn push(&mut self, at: Monotonic, waiting: Waiting, used: u32, left: Waiting) {
+        self.all.push(at, waiting.all, left.all);
+        self.stayed.push(at, waiting.stayed, left.stayed);
+        keep(&mut self.points, Point { at, used });
     }
 
-    /// The leak, if it is one: it has grown for a while, more than once, and nothing has ever left.
+    /// The leak, if it is one: of all where none leaves, or of those that have stayed.
     pub(super) fn leak(&self) -> Option<Leak> {
-        let last = self.points.back()?;
-        let (lasts, grown) = (last.at.since(self.since), last.close_wait.saturating_sub(self.base));
-        let is_one = lasts >= LONG_ENOUGH && grown >= GROWN && self.rises >= RISES;
-        is_one.then(|| Leak { lasts, grown, per_s: self.grows(last.at) })
-    }
-
-    /// The rate of the present growth; none when it stands still.
-    fn grows(&self, now: Monotonic) -> Option<f64> {
-        let (newest, most) = *self.rose.back()?;
-        let recent = self.rose.iter().rev().enumerate().skip(1);
-        let mut recent = recent.skip_while(|(looks, (at, _))| *looks < PRESENT_LOOKS || newest.since(*at) < PRESENT);
-        // A leak that began just now is as old as it is.
-        let (looks, (oldest, least)) = match recent.next() {
-            Some((looks, oldest)) => (looks, *oldest),
-            None => (self.rose.len() - 1, *self.rose.front()?),
-        };
-        let span = newest.since(oldest);
-        let gap = span / u32::try_from(looks.max(1)).unwrap_or(u32::MAX);
-        let still = now.since(newest) >= STILL.max(gap * STILL_GAPS);
-        // Fewer than before are sockets whose holder was found out meanwhile: another group has them.
-        let more = most.saturating_sub(least);
-        (more > 0 && !still).then(|| f64::from(more) / span.as_secs_f64().max(0.001))
+        let now = self.points.back()?.at;
+        self.all.leak(now).or_else(|| self.stayed.leak(now))
     }
 
     /// Ports a second at present, by least squares over all that are used, or as the leak grows where that is more; none
@@ -124,13 +77,6 @@ impl Trend {
     }
 }
 
-fn keep<T>(kept: &mut VecDeque<T>, newest: T) {
-    if kept.len() == KEPT {
-        kept.pop_front();
-    }
-    kept.push_back(newest);
-}
-
 fn slope(points: &[(f64, f64)]) -> Option<f64> {
     if points.len() < 3 {
         return None;
@@ -147,17 +93,20 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(seconds: u64) -> Monotonic {
         Monotonic::from_nanos(seconds * 1_000_000_000)
     }
 
-    /// Looks a second apart: (in CLOSE_WAIT and ports used, left).
+    /// Looks a second apart at sockets of which none stays: (in CLOSE_WAIT and ports used, left).
     fn trend(looks: &[(u32, u32)]) -> Trend {
-        let mut trend = Trend::new(at(0), looks[0].0, looks[0].0);
+        let all = |all| Waiting { all, stayed: 0 };
+        let mut trend = Trend::new(at(0), all(looks[0].0), looks[0].0);
         for (second, &(count, left)) in looks.iter().enumerate().skip(1) {
-            trend.push(at(second as u64), count, count, left);
+            trend.push(at(second as u64), all(count), count, all(left));
         }
         trend
     }

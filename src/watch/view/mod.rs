@@ -16,6 +16,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
+use super::figures::wrap;
 use super::scope::Scope;
 use super::theme::Theme;
 use super::ui::{Pane, Ui};
@@ -33,7 +34,7 @@ pub fn draw(frame: &mut Frame<'_>, ui: &mut Ui, scope: &Scope, theme: Theme) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let text = format!("closewait watch needs {} columns and {} lines", SMALLEST.0, SMALLEST.1);
-        frame.render_widget(Paragraph::new(text), area);
+        frame.render_widget(Paragraph::new(wrap(&text, usize::from(area.width)).join("\n")), area);
         return;
     }
     let large = area.width >= LARGE.0 && area.height >= LARGE.1;

@@ -60,6 +60,35 @@ fn questions_and_refusals_are_whole_on_a_small_screen() {
     assert!(screen(&mut ui, 60, 16).contains("higher terminal"));
 }
 
+/// The end of what is typed is where it is typed.
+#[test]
+fn the_end_of_a_long_filter_shows_and_the_hint_gives_way() {
+    let bottom = |typed: &str, width| {
+        let mut ui = Ui::new(Arc::new(leaking()));
+        press(&mut ui, "/");
+        press(&mut ui, typed);
+        screen(&mut ui, width, 24).lines().last().unwrap().trim_matches('"').to_owned()
+    };
+    assert!(bottom(":443", 80).starts_with("filter: :443    words: :PORT, pid:N, a state, part of an address or"));
+    let words = "pid:4242 close_wait 10.0.0.9 python pooler.py --pool";
+    assert_eq!(bottom(words, 80), format!("filter: {words}    words: :PORT, p…"));
+    let long = format!("{}{words}", "x".repeat(90));
+    for width in [60, 80, 160] {
+        let (bottom, kept) = (bottom(&long, width), usize::from(width) - 10);
+        let end: String = if width == 160 { long.clone() } else { format!("…{}", &long[long.len() - kept..]) };
+        assert!(bottom.starts_with(&format!("filter: {end}")), "{bottom}");
+    }
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_so_in_full() {
+    for (width, height) in [(59, 24), (20, 10), (80, 15), (12, 8)] {
+        let screen = screen(&mut Ui::new(Arc::new(leaking())), width, height).replace('"', "");
+        let read = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(read, "closewait watch needs 60 columns and 16 lines", "{width}x{height}");
+    }
+}
+
 #[test]
 fn a_listener_has_a_queue_and_no_bytes() {
     let mut ui = Ui::new(Arc::new(leaking()));
