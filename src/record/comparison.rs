@@ -22,7 +22,8 @@ pub struct ArmComparison {
     pub base: String,
     /// The other arm.
     pub other: String,
-    /// The figure's path in an arm's document: `latency_ms.login.p99`.
+    /// The figure's path in an arm's document: `latency_ms.login.p99`; of `outcomes_pct` every end that any attempt of the
+    /// two came to.
     pub metric: String,
     /// How the two are held against each other.
     pub scale: Scale,
@@ -34,7 +35,8 @@ pub struct ArmComparison {
     pub other_mean: f64,
     /// By how much they differ.
     pub estimate: f64,
-    /// The lower end of its interval: with 95 % confidence all intervals of the run hold at once.
+    /// The lower end of its interval: with 95 % confidence all intervals of the run hold at once. Half of the 5 % is for the
+    /// figures of `outcomes_pct`, half for the others.
     pub low: f64,
     /// The upper end.
     pub high: f64,
@@ -66,11 +68,13 @@ pub struct Comparison {
     /// The other result.
     pub new: String,
     /// How much worse a figure may be, in percent of the base's. Whatever it is, a difference of up to 0.05 ms of a latency,
-    /// 1 attempt a second, 64 ports or 10 sockets is no change: the floor of the figure.
+    /// 1 attempt a second, 64 ports or 10 sockets is no change: the floor of the figure. That of a share of the attempts
+    /// (`outcomes_pct`) is 1 point of a hundred, or three standard errors of so many attempts where that is more.
     pub tolerance_pct: f64,
-    /// A figure of one arm each.
+    /// A figure of one arm each: what became of its attempts first.
     pub rows: Vec<ComparisonRow>,
-    /// Expectations that hold in the base and fail in the new result, and failures that only the new one has.
+    /// Arms of the base that the new result does not have or did not play to their end, expectations that hold in the base
+    /// and fail in the new result, and failures that only the new one has.
     pub broken: Vec<String>,
     /// What a reader must know: settings that differ, results without repetitions.
     pub notices: Vec<String>,
@@ -88,7 +92,9 @@ impl Comparison {
 pub struct ComparisonRow {
     /// The arm.
     pub arm: String,
-    /// The figure's path in an arm's document.
+    /// The figure's path in an arm's document. Of `outcomes_pct` a fall of `logged_in` is worse, and of any other end what it
+    /// took from better ones or from its equals: a refused login is better than one without an answer, and that is better
+    /// than none that left this host (`ports_exhausted`, `descriptors_exhausted`, `capped`).
     pub metric: String,
     /// The base's value: the mean over its repetitions, or of its one; null where it has none.
     pub base: Option<f64>,
@@ -103,7 +109,11 @@ pub struct ComparisonRow {
     /// What it came to.
     pub change: Change,
     /// Whether it is unchanged only because the difference, though beyond the tolerance, is not above the figure's floor
-    /// (0.05 ms, 1 attempt a second, 64 ports, 10 sockets).
+    /// (0.05 ms, 1 attempt a second, 64 ports, 10 sockets, 1 point or three standard errors of a share).
     #[serde(default)]
     pub below_floor: bool,
+    /// Whether it is unchanged, though better by more than the tolerance, because more of the arm's attempts failed: its
+    /// times and ports are those of others.
+    #[serde(default)]
+    pub not_alike: bool,
 }

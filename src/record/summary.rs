@@ -85,6 +85,9 @@ pub struct ArmSummary {
     pub attempts: u64,
     /// Attempts by outcome; an outcome that never came is absent and counts 0.
     pub outcomes: Counts<Outcome>,
+    /// The same in percent of the attempts; empty where there were none.
+    #[serde(default)]
+    pub outcomes_pct: BTreeMap<Outcome, f64>,
     /// Refused logins by the ERROR token's number.
     pub server_errors: BTreeMap<String, u64>,
     /// Socket states on both sides.

@@ -93,6 +93,7 @@ fn filled() -> ArmSummary {
         TcpState::ALL.iter().map(|state| (state.name().to_owned(), StateSummary::default())).collect();
     ArmSummary {
         outcomes: Outcome::ALL.iter().map(|outcome| (*outcome, 1)).collect(),
+        outcomes_pct: Outcome::ALL.iter().map(|outcome| (*outcome, 1.0)).collect(),
         sockets: SocketsSummary { client: states.clone(), server: states },
         ports: PortsSummary { exhausted_after_s: Some(0.0), ..PortsSummary::default() },
         ledger: Some(LedgerSummary {
@@ -136,6 +137,7 @@ mod tests {
     fn every_outcome_state_and_phase_is_known() {
         for outcome in Outcome::ALL {
             assert_eq!(kind(&format!("outcomes.{}", outcome.name())), Some("a number"));
+            assert_eq!(kind(&format!("outcomes_pct.{}", outcome.name())), Some("a number"));
         }
         for state in TcpState::ALL {
             for side in ["client", "server"] {

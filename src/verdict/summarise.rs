@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::compare::comparisons;
 use super::{Expectation, findings};
 use crate::record::{
-    ArmRun, ArmSummary, ExpectationResult, Gauge, Histogram, HostFacts, LatencySummary, LedgerInterval, LedgerSummary,
-    LoadSummary, Named as _, Outcome, Phase, PhaseSummary, PortsSummary, Run, Side, SocketsSummary, StateSummary,
-    Summary, TcpState,
+    ArmRun, ArmSummary, Counts, ExpectationResult, Gauge, Histogram, HostFacts, LatencySummary, LedgerInterval,
+    LedgerSummary, LoadSummary, Named as _, Outcome, Phase, PhaseSummary, PortsSummary, Run, Side, SocketsSummary,
+    StateSummary, Summary, TcpState,
 };
 
 /// The document that `run` becomes, judged. A run that was cut short gives one too, which has not passed.
@@ -78,6 +78,7 @@ fn arm(run: &ArmRun) -> ArmSummary {
         complete: end.complete,
         attempts: run.outcomes.total(),
         outcomes: run.outcomes.clone(),
+        outcomes_pct: shares(&run.outcomes),
         server_errors: run.server_errors.iter().map(|(number, n)| (number.to_string(), *n)).collect(),
         sockets: SocketsSummary { client: side(run, Side::Client), server: side(run, Side::Server) },
         ports: ports(run),
@@ -87,6 +88,12 @@ fn arm(run: &ArmRun) -> ArmSummary {
         cpu: end.cpu,
         sampling: end.sampling,
     }
+}
+
+/// Three decimals, so that 4,999 of 5,000 does not read as all of them.
+fn shares(outcomes: &Counts<Outcome>) -> BTreeMap<Outcome, f64> {
+    let all = outcomes.total() as f64;
+    outcomes.iter().map(|(outcome, n)| (outcome, rounded(n as f64 * 100.0 / all, 3))).collect()
 }
 
 /// Every state of a side that was observed, and nothing of one that was not.

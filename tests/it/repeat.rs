@@ -97,9 +97,13 @@ fn merged_results_add_up_and_a_regression_is_an_exit_code() {
         assert!(text.contains(row["metric"].as_str().unwrap()), "{text}");
     }
 
-    // The arms have the names of their close strategies; told apart they are, and nothing is compared.
-    let strangers = report(&["--compare", &base_dir, &new_dir]).exits(0);
-    assert!(strangers.stdout().contains("only the base has an arm"), "{}", strangers.stdout());
+    // The arms have the names of their close strategies; told apart they are, and nothing is compared: a gate that passed
+    // would pass whatever the new result was.
+    let strangers = report(&["--compare", &base_dir, &new_dir]).exits(1);
+    for part in ["only the base has an arm orderly", "(it has leaky instead)", "FAILED: the two have nothing in common"]
+    {
+        assert!(strangers.stdout().contains(part), "{part}: {}", strangers.stdout());
+    }
     let same = report(&["--compare", &base_dir, &base_dir, "--json", "-"]).exits(0);
     let document = same.json();
     let schema = closewait(&["schema", "comparison"]).done().exits(0).json();
@@ -132,4 +136,39 @@ fn a_leak_that_came_back_fails_the_comparison() {
         let done = report(arguments).exits(2);
         assert!(done.stderr().contains(said), "{said}: {}", done.stderr());
     }
+}
+
+/// What becomes of the logins is compared, in one run and in two.
+#[test]
+fn logins_that_fail_are_a_difference_and_a_regression() {
+    let run = |faults: &str, out: &str| {
+        let load = "attempts = 100\narrivals = { constant = { rate = \"500/s\" } }\nports = \"41000-41499\"\n";
+        let text = format!("# One.\n# Two.\n[[arm]]\nname = \"app\"\nfaults = [\"{faults}\"]\n{load}");
+        let done = closewait(&["run", "app.toml", "--out", out, "--quiet"]).file("app.toml", &text).done();
+        (done.dir.path().join(out).to_str().unwrap().to_owned(), done)
+    };
+    let ((good, _one), (half, _two), (none, _three)) =
+        (run("none", "good"), run("login-18456:p=0.5", "half"), run("login-18456", "none"));
+    for (new, share) in [(&half, None), (&none, Some(100.0))] {
+        let document = report(&["--compare", &good, new, "--json", "-", "--tolerance", "5000%"]).json();
+        assert_eq!(document["rows"][0]["metric"], "outcomes_pct.logged_in", "first: {document}");
+        let done = report(&["--compare", &good, new]).exits(1);
+        let text = done.stdout();
+        let regressed = |line: &&str| line.starts_with("REGRESSED") && line.contains("outcomes_pct.login_rejected");
+        assert!(text.lines().any(|line| regressed(&line)), "{text}");
+        assert!(!text.contains("improved"), "{text}");
+        let refused = &document["rows"].as_array().unwrap()[1]["new"];
+        assert!(share.is_none_or(|share| refused == share), "{refused}");
+    }
+    // An arm that is there to be refused.
+    let same = report(&["--compare", &none, &none, "--json", "-"]).exits(0).json();
+    assert_eq!(
+        (&same["rows"][0]["metric"], &same["rows"][0]["new"]),
+        (&"outcomes_pct.login_rejected".into(), &100.0.into())
+    );
+
+    let arms = SMALL.replace("name = \"orderly\"", "name = \"orderly\"\nfaults = [\"connect-end\"]");
+    let done = closewait(&["run", "small.toml", "--repeat", "3", "--json", "-"]).file("small.toml", &arms).done();
+    let differ = |it: &&Value| it["metric"] == "outcomes_pct.closed_early" && it["different"] == true;
+    assert!(done.json()["comparisons"].as_array().unwrap().iter().any(|it| differ(&it)), "{}", done.stdout());
 }

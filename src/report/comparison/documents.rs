@@ -29,29 +29,41 @@ fn cells(row: &ComparisonRow) -> [String; 7] {
     ]
 }
 
-/// What the mark means, where a row has it.
-fn floors(comparison: &Comparison) -> Option<String> {
-    comparison.rows.iter().any(|row| row.below_floor).then(|| {
+/// What the marks mean, where a row has one.
+fn marks(comparison: &Comparison) -> Vec<String> {
+    let any = |marked: fn(&ComparisonRow) -> bool| comparison.rows.iter().any(marked);
+    let floor = any(|row| row.below_floor).then(|| {
         format!(
             "below floor: beyond the tolerance, and still no change, since differences of up to {FLOORS} are nobody's"
         )
-    })
+    });
+    let alike = any(|row| row.not_alike).then(|| {
+        "not alike: better by more than the tolerance, and still no gain, since more of the arm's attempts failed: \
+         these are figures of other attempts"
+            .to_owned()
+    });
+    floor.into_iter().chain(alike).collect()
 }
 
 /// What became of it, in one line.
 fn verdict(comparison: &Comparison) -> String {
-    let regressed = comparison.rows.iter().filter(|row| row.change == Change::Regressed).count();
     let tolerance = comparison.tolerance_pct;
-    match (comparison.passed, comparison.broken.len()) {
-        (true, _) if comparison.rows.iter().all(|row| row.change == Change::Missing) => {
-            "PASSED: the two have nothing in common that could be worse".to_owned()
-        }
-        (true, _) => format!("PASSED: nothing is worse by more than {tolerance} %"),
-        (false, 0) => format!("FAILED: {regressed} figures are worse by more than {tolerance} %"),
-        (false, broken) => {
-            format!("FAILED: {regressed} figures are worse by more than {tolerance} %, and {broken} things broke")
-        }
+    if comparison.passed {
+        return format!("PASSED: nothing is worse by more than {tolerance} %");
     }
+    let regressed = match comparison.rows.iter().filter(|row| row.change == Change::Regressed).count() {
+        0 => None,
+        1 => Some(format!("1 figure is worse by more than {tolerance} %")),
+        n => Some(format!("{n} figures are worse by more than {tolerance} %")),
+    };
+    let broke = match comparison.broken.len() {
+        0 => None,
+        1 => Some("1 thing broke".to_owned()),
+        n => Some(format!("{n} things broke")),
+    };
+    let apart = comparison.rows.iter().all(|row| row.change == Change::Missing);
+    let apart = apart.then(|| "the two have nothing in common that could be compared".to_owned());
+    format!("FAILED: {}", [apart, regressed, broke].into_iter().flatten().collect::<Vec<_>>().join(", and "))
 }
 
 /// The comparison for a person.
@@ -69,7 +81,7 @@ pub fn comparison_terminal(comparison: &Comparison, style: Style) -> String {
         Row { paint: Some(paint), cells: cells(row).into() }
     }));
     lines.extend(table(&COLUMNS, &rows, style.width(), style));
-    if let Some(text) = floors(comparison) {
+    for text in marks(comparison) {
         lines.push(String::new());
         lines.extend(wrapped(&text, "", style.width()));
     }
@@ -102,11 +114,12 @@ pub fn comparison_junit(comparison: &Comparison) -> Result<String, ReportError> 
     suite.add_property(("base", comparison.base.as_str()));
     suite.add_property(("new", comparison.new.as_str()));
     suite.add_test_cases(comparison.rows.iter().map(|row| {
-        let status = if row.change == Change::Regressed {
-            let told = format!("{} before, {} now: {}", value(row.base), value(row.new), percent(row.change_pct));
-            failure("regression", &told)
-        } else {
-            TestCaseStatus::success()
+        let by = row.change_pct.map_or_else(String::new, |by| format!(": {}", percent(Some(by))));
+        let told = || format!("{} before, {} now{by}", value(row.base), value(row.new));
+        let status = match row.change {
+            Change::Regressed => failure("regression", &told()),
+            Change::Missing => TestCaseStatus::skipped(),
+            Change::Improved | Change::Unchanged => TestCaseStatus::success(),
         };
         case(NAME, &format!("{}: {}", row.arm, row.metric), status)
     }));
@@ -134,7 +147,7 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
     ];
     lines.extend(comparison.rows.iter().map(|row| line(cells(row))));
     lines.push(String::new());
-    lines.extend(floors(comparison).map(|text| format!("{}\n", escaped(&text))));
+    lines.extend(marks(comparison).iter().map(|text| format!("{}\n", escaped(text))));
     lines.extend(comparison.broken.iter().map(|text| format!("- **broken** {}", escaped(text))));
     lines.extend(comparison.notices.iter().map(|text| format!("- **notice** {}", escaped(text))));
     lines.push(String::new());
@@ -156,6 +169,7 @@ mod tests {
             high_pct: pct.map(|pct: f64| pct + 4.0),
             change,
             below_floor: metric == "latency_ms.connect.p50",
+            not_alike: metric == "latency_ms.login.p99",
         };
         Comparison {
             schema: Comparison::SCHEMA.into(),
@@ -163,11 +177,14 @@ mod tests {
             new: "results/<b>".into(),
             tolerance_pct: 10.0,
             rows: vec![
+                row("outcomes_pct.logged_in", 100.0, 48.0, Some(-52.0), Change::Regressed),
+                row("outcomes_pct.login_rejected", 0.0, 52.0, None, Change::Regressed),
                 row("latency_ms.connect.p50", 0.02, 0.04, Some(100.0), Change::Unchanged),
                 row("latency_ms.login.p50", 1.0, 1.5, Some(50.0), Change::Regressed),
-                row("latency_ms.login.p99", 3.0, 2.0, Some(-33.3), Change::Improved),
+                row("latency_ms.login.p99", 3.0, 2.0, Some(-33.3), Change::Unchanged),
                 row("load.achieved_per_s", 500.0, 499.9, Some(-0.02), Change::Unchanged),
                 row("sockets.client.close_wait.final", 0.0, 5.0, None, Change::Unchanged),
+                ComparisonRow { arm: "old".into(), new: None, ..row("ports.peak", 40.0, 0.0, None, Change::Missing) },
             ],
             broken: vec!["app: never-closed was not found before".into()],
             notices: vec!["the machines differ".into()],

@@ -47,6 +47,7 @@ pub(super) const fn change(row: &ComparisonRow) -> &'static str {
         Change::Regressed => "REGRESSED",
         Change::Improved => "improved",
         Change::Unchanged if row.below_floor => "below floor",
+        Change::Unchanged if row.not_alike => "not alike",
         Change::Unchanged => "",
         Change::Missing => "missing",
     }

@@ -2,6 +2,7 @@
 
 use super::super::interval::{self, Interval, LEAST};
 use super::metric::{METRICS, Metric};
+use super::outcomes::{Ends, Families};
 use crate::record::{ArmComparison, ArmSummary};
 
 /// Every figure of every two arms that were repeated; nothing where arms were played fewer than three times.
@@ -11,8 +12,9 @@ pub(in crate::verdict) fn comparisons(arms: &[ArmSummary]) -> Vec<ArmComparison>
         .iter()
         .flat_map(|(base, other)| METRICS.iter().filter_map(|metric| Rounds::of(base, other, arms, metric)))
         .collect();
-    let family = told.len();
-    told.iter().filter_map(|rounds| rounds.compared(family)).collect()
+    let pairs = told.chunk_by(|one, other| (one.base, one.other) == (other.base, other.other));
+    let families = Families::of(pairs.map(|pair| pair.iter().map(|rounds| rounds.metric).collect()));
+    told.iter().filter_map(|rounds| rounds.compared(families.size(rounds.metric))).collect()
 }
 
 /// The names of every two arms, each pair once.
@@ -34,23 +36,40 @@ struct Rounds<'a> {
     metric: &'a Metric,
     base_values: Vec<f64>,
     other_values: Vec<f64>,
+    /// The finest that their differences tell.
+    resolution: f64,
 }
 
 impl<'a> Rounds<'a> {
+    /// None of fewer rounds than tell anything, and of an end that no attempt came to.
     fn of(base: &'a str, other: &'a str, arms: &[ArmSummary], metric: &'a Metric) -> Option<Self> {
         let value = |arm: &ArmSummary| metric.scaled((metric.of)(arm).filter(|_| arm.complete)?);
         let find = |name: &str, round| arms.iter().find(|arm| arm.name == name && arm.repetition == round);
         let rounds = arms.iter().filter(|arm| arm.name == base).map(|arm| arm.repetition);
-        let both = rounds.filter_map(|round| Some((value(find(base, round)?)?, value(find(other, round)?)?)));
-        let (base_values, other_values): (Vec<f64>, Vec<f64>) = both.unzip();
-        (base_values.len() >= LEAST).then_some(Self { base, other, metric, base_values, other_values })
+        let both = rounds.filter_map(|round| Some((find(base, round)?, find(other, round)?)));
+        let both = both.filter(|(base, other)| value(base).is_some() && value(other).is_some());
+        let (base_arms, other_arms): (Vec<&ArmSummary>, Vec<&ArmSummary>) = both.unzip();
+        let values = |arms: &[&ArmSummary]| arms.iter().filter_map(|arm| value(arm)).collect::<Vec<_>>();
+        let (base_values, other_values) = (values(&base_arms), values(&other_arms));
+        let resolution = match metric.outcome {
+            Some(_) if base_values.iter().chain(&other_values).all(|value| *value == 0.0) => return None,
+            Some(outcome) => {
+                let attempts = base_arms.iter().chain(&other_arms).map(|arm| arm.attempts).min()?;
+                Ends::of(&base_arms, &other_arms)?.resolution(outcome, attempts)
+            }
+            None => metric.resolution(),
+        };
+        let enough = base_values.len() >= LEAST;
+        enough.then_some(Self { base, other, metric, base_values, other_values, resolution })
     }
 
     fn compared(&self, family: usize) -> Option<ArmComparison> {
         let differences: Vec<f64> = self.other_values.iter().zip(&self.base_values).map(|(o, b)| o - b).collect();
-        let interval = interval::of_mean(&differences, self.metric.resolution(), family)?;
+        let interval = interval::of_mean(&differences, self.resolution, family)?;
         let Interval { mean, low, high } = interval;
         let back = |value| self.metric.unscaled(value);
+        // Shares do not differ by more than all of them.
+        let most = if self.metric.outcome.is_some() { 100.0 } else { f64::INFINITY };
         Some(ArmComparison {
             base: self.base.to_owned(),
             other: self.other.to_owned(),
@@ -60,8 +79,8 @@ impl<'a> Rounds<'a> {
             base_mean: back(interval::mean(&self.base_values)?),
             other_mean: back(interval::mean(&self.other_values)?),
             estimate: back(mean),
-            low: back(low),
-            high: back(high),
+            low: back(low).max(-most),
+            high: back(high).min(most),
             different: interval.excludes_zero(),
         })
     }
@@ -74,7 +93,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::record::{LoadSummary, PhaseSummary, PortsSummary, SocketsSummary, StateSummary};
+    use crate::record::{Counts, LoadSummary, Outcome, PhaseSummary, PortsSummary, SocketsSummary, StateSummary};
 
     /// What a machine does to a figure: a drift over the rounds that meets both arms, noise with a long tail, and now and
     /// then somebody else's job.
@@ -82,6 +101,20 @@ mod tests {
         let sum: f64 = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
         let disturbed = if rng.random::<f64>() < 0.1 { 1.0 + 4.0 * rng.random::<f64>() } else { 1.0 };
         drift * (0.2 * sum).exp() * disturbed
+    }
+
+    /// What becomes of 200 attempts of which this share is refused, and one in a hundred times out.
+    fn ends(refused: f64, rng: &mut StdRng) -> Counts<Outcome> {
+        let mut outcomes = Counts::default();
+        for _ in 0..200 {
+            let outcome = match rng.random::<f64>() {
+                chance if chance < refused => Outcome::LoginRejected,
+                chance if chance > 0.99 => Outcome::TimedOut,
+                _ => Outcome::LoggedIn,
+            };
+            outcomes.add(outcome, 1);
+        }
+        outcomes
     }
 
     fn arm(name: &str, repetition: u32, rng: &mut StdRng, drift: f64, slower: f64) -> ArmSummary {
@@ -102,6 +135,8 @@ mod tests {
         summary.load = LoadSummary { achieved_per_s: 500.0 / noisy(rng, drift), ..LoadSummary::default() };
         summary.ports = PortsSummary { peak: (3.0 * noisy(rng, 1.0)) as u64, ..PortsSummary::default() };
         let left = StateSummary { peak: 0, last: u64::from(rng.random::<f64>() < 0.3) };
+        summary.outcomes = ends(0.5, rng);
+        summary.attempts = summary.outcomes.total();
         summary.sockets = SocketsSummary { client: [("close_wait".to_owned(), left)].into(), server: [].into() };
         summary
     }
@@ -132,6 +167,7 @@ mod tests {
         }
     }
 
+    /// Among 11 figures, of which what became of the attempts has half of the chance to miss: it costs a few runs in 200.
     #[test]
     fn a_difference_that_is_there_is_found() {
         let found = (0..200).filter(|seed| {
@@ -139,7 +175,39 @@ mod tests {
             told.iter().any(|it| it.metric == "latency_ms.login.p50" && it.different && it.low > 1.0)
         });
         let found = found.count();
-        assert!(found > 180, "three times slower is found in {found} of 200 runs");
+        assert!(found > 170, "three times slower is found in {found} of 200 runs");
+    }
+
+    /// What became of the logins, in every round of two or three arms: what a reviewer's run did not tell.
+    #[test]
+    fn refused_logins_are_a_difference() {
+        let counted = |name: &str, repetition, outcomes: &[(Outcome, u64)]| ArmSummary {
+            name: name.into(),
+            repetition: Some(repetition),
+            complete: true,
+            attempts: 200,
+            outcomes: outcomes.iter().copied().collect(),
+            ..ArmSummary::default()
+        };
+        let rounds = [(1, 106), (2, 91), (3, 115)].into_iter().flat_map(|(round, refused)| {
+            let half = [(Outcome::LoggedIn, 200 - refused), (Outcome::LoginRejected, refused)];
+            [
+                counted("good", round, &[(Outcome::LoggedIn, 200)]),
+                counted("half", round, &half),
+                counted("ended", round, &[(Outcome::ClosedEarly, 200)]),
+            ]
+        });
+        let told = comparisons(&rounds.collect::<Vec<_>>());
+        let differ = |base: &str, other: &str| -> Vec<&str> {
+            let pair = told.iter().filter(|it| it.base == base && it.other == other && it.different);
+            pair.map(|it| it.metric.as_str()).collect()
+        };
+        assert_eq!(differ("good", "half"), ["outcomes_pct.logged_in", "outcomes_pct.login_rejected"], "{told:?}");
+        assert_eq!(differ("good", "ended"), ["outcomes_pct.logged_in", "outcomes_pct.closed_early"]);
+        let refused = told.iter().find(|it| it.metric == "outcomes_pct.login_rejected").unwrap();
+        assert_eq!((refused.base_mean, refused.other_mean, refused.estimate), (0.0, 52.0, 52.0));
+        assert!(refused.low > 0.0 && refused.high <= 100.0, "{refused:?}");
+        assert!(!told.iter().any(|it| it.metric == "outcomes_pct.timed_out"), "nobody's end");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod arms;
 mod merge;
 mod metric;
+mod outcomes;
 mod results;
 mod settings;
 

@@ -3,8 +3,9 @@
 use super::super::interval::{self, Interval};
 use super::super::summarise;
 use super::metric::{METRICS, Metric};
+use super::outcomes::{Ends, Families};
 use super::settings;
-use crate::record::{Change, Comparison, ComparisonRow, Run, Scale, Severity, Summary};
+use crate::record::{ArmSummary, Change, Comparison, ComparisonRow, Outcome, Run, Scale, Severity, Summary};
 
 /// Holds `new` against `base`; a figure may be worse by `tolerance` (0.1 is a tenth). The names are those that the document
 /// calls the two by.
@@ -13,11 +14,12 @@ pub fn compare((base_name, base): (&str, &Run), (new_name, new): (&str, &Run), t
     let (base_run, new_run) = (base, new);
     let (base, new) = (&summarise(base), &summarise(new));
     let names = names(base, new);
-    let figures = names.iter().flat_map(|name| METRICS.iter().map(move |metric| (*name, metric)));
-    let told: Vec<Figure<'_>> = figures.filter_map(|(name, metric)| Figure::of(name, metric, base, new)).collect();
-    let family = told.iter().filter(|figure| figure.repeated()).count();
-    let rows: Vec<ComparisonRow> = told.iter().map(|figure| figure.row(family, tolerance)).collect();
-    let broken = broken(base, new);
+    let told: Vec<Vec<Figure<'_>>> = names.iter().map(|name| figures(name, base, new)).collect();
+    let repeated = told.iter().map(|arm| arm.iter().filter(|it| it.repeated()).map(|it| it.metric).collect());
+    let families = Families::of(repeated);
+    let rows: Vec<ComparisonRow> = told.iter().flat_map(|arm| rows(arm, families, tolerance)).collect();
+    let mut broken = broken(base, new);
+    broken.splice(0..0, lost(&names, base, new));
     let regressed = |row: &ComparisonRow| matches!(row.change, Change::Regressed);
     Comparison {
         schema: Comparison::SCHEMA.to_owned(),
@@ -25,10 +27,26 @@ pub fn compare((base_name, base): (&str, &Run), (new_name, new): (&str, &Run), t
         new: new_name.to_owned(),
         tolerance_pct: tolerance * 100.0,
         passed: broken.is_empty() && !rows.iter().any(regressed),
-        notices: notices(&names, (base, base_run), (new, new_run), &told),
+        notices: notices(&names, (base, base_run), (new, new_run), told.iter().flatten().any(|it| !it.repeated())),
         rows,
         broken,
     }
+}
+
+/// The rows of an arm. Where more of its attempts failed, its times and ports are of others: none of them got better.
+fn rows(figures: &[Figure<'_>], families: Families, tolerance: f64) -> Vec<ComparisonRow> {
+    let mut rows: Vec<ComparisonRow> =
+        figures.iter().map(|figure| figure.row(families.size(figure.metric), tolerance)).collect();
+    let of_attempts = |figure: &Figure<'_>| figure.metric.outcome.is_some();
+    let mut ends = figures.iter().zip(&rows).filter(|(figure, _)| of_attempts(figure));
+    if ends.any(|(_, row)| row.change == Change::Regressed) {
+        let logged_in = Some(Outcome::LoggedIn);
+        let others = figures.iter().zip(&mut rows).filter(|(figure, _)| figure.metric.outcome != logged_in);
+        for (_, row) in others.filter(|(_, row)| row.change == Change::Improved) {
+            (row.change, row.not_alike) = (Change::Unchanged, true);
+        }
+    }
+    rows
 }
 
 /// The arms of both, in the order of the base.
@@ -48,19 +66,38 @@ struct Figure<'a> {
     metric: &'a Metric,
     base: Vec<f64>,
     new: Vec<f64>,
+    /// How the arm's attempts ended; none where one of the two made none.
+    ends: Option<Ends>,
+    /// The finest that differences tell.
+    resolution: f64,
 }
 
-impl<'a> Figure<'a> {
-    /// None where neither has it.
-    fn of(arm: &'a str, metric: &'a Metric, base: &Summary, new: &Summary) -> Option<Self> {
-        let values = |summary: &Summary| {
-            let arms = summary.arms.iter().filter(|it| it.name == arm && it.complete);
-            arms.filter_map(|it| metric.scaled((metric.of)(it)?)).collect::<Vec<_>>()
+/// Every figure of one arm that either of the two has; of the ends of attempts those that any came to.
+fn figures<'a>(arm: &'a str, base: &Summary, new: &Summary) -> Vec<Figure<'a>> {
+    let (base, new) = (played(base, arm), played(new, arm));
+    let ends = Ends::of(&base, &new);
+    let attempts = base.iter().chain(&new).map(|arm| arm.attempts).min().unwrap_or(0);
+    let figure = |metric: &'static Metric| {
+        let values =
+            |arms: &[&ArmSummary]| arms.iter().filter_map(|it| metric.scaled((metric.of)(it)?)).collect::<Vec<_>>();
+        let (base, new) = (values(&base), values(&new));
+        let resolution = match (metric.outcome, ends) {
+            (Some(_), _) if base.iter().chain(&new).all(|share| *share == 0.0) => return None,
+            (Some(outcome), Some(ends)) => ends.resolution(outcome, attempts),
+            _ => metric.resolution(),
         };
-        let (base, new) = (values(base), values(new));
-        (!base.is_empty() || !new.is_empty()).then_some(Self { arm, metric, base, new })
-    }
+        let told = !base.is_empty() || !new.is_empty();
+        told.then_some(Figure { arm, metric, base, new, ends, resolution })
+    };
+    METRICS.iter().filter_map(figure).collect()
+}
 
+/// The arms of that name that were played to their end.
+fn played<'a>(summary: &'a Summary, arm: &str) -> Vec<&'a ArmSummary> {
+    summary.arms.iter().filter(|it| it.name == arm && it.complete).collect()
+}
+
+impl Figure<'_> {
     fn repeated(&self) -> bool {
         self.base.len() >= interval::LEAST && self.new.len() >= interval::LEAST
     }
@@ -68,7 +105,7 @@ impl<'a> Figure<'a> {
     fn row(&self, family: usize, tolerance: f64) -> ComparisonRow {
         let mean = |values: &[f64]| interval::mean(values).map(|mean| self.metric.unscaled(mean));
         let (base, new) = (mean(&self.base), mean(&self.new));
-        let interval = interval::of_difference(&self.base, &self.new, self.metric.resolution(), family);
+        let interval = interval::of_difference(&self.base, &self.new, self.resolution, family);
         let pct = |difference: f64| match (self.metric.scale, base) {
             (Scale::Ratio, _) => Some((difference.exp() - 1.0) * 100.0),
             (Scale::Difference, Some(base)) if base > 0.0 => Some(difference / base * 100.0),
@@ -86,20 +123,57 @@ impl<'a> Figure<'a> {
             high_pct: interval.and_then(|it| pct(it.high)),
             change: change.map_or(Change::Missing, |(change, _)| change),
             below_floor: change.is_some_and(|(_, below_floor)| below_floor),
+            not_alike: false,
         }
     }
 
     /// What it came to, and whether the floor alone keeps it from being a change.
     fn change(&self, base: f64, new: f64, interval: Option<Interval>, tolerance: f64) -> (Change, bool) {
-        let by = (new - base).abs();
-        if by <= base * tolerance || interval.is_some_and(|it| !it.excludes_zero()) {
-            return (Change::Unchanged, false);
+        let worse = if self.metric.higher_is_worse { new - base } else { base - new };
+        // How much worse it is and how much better, of what the tolerance is a part, and what is nobody's.
+        let (worse, better, of, floor) = match (self.metric.outcome, self.ends) {
+            (Some(outcome), Some(ends)) => {
+                let by = ends.worse_by(outcome);
+                // A rise that came of worse ends is a gain.
+                (by, worse.abs() - by.max(0.0), ends.pool(outcome), ends.floor(outcome))
+            }
+            _ => (worse, -worse, base, self.metric.floor),
+        };
+        let chance = interval.is_some_and(|it| !it.excludes_zero());
+        match (worse > of * tolerance, better > base * tolerance) {
+            _ if chance => (Change::Unchanged, false),
+            (true, _) if worse > floor => (Change::Regressed, false),
+            (false, true) if better > floor => (Change::Improved, false),
+            (false, false) => (Change::Unchanged, false),
+            _ => (Change::Unchanged, true),
         }
-        if by <= self.metric.floor {
-            return (Change::Unchanged, true);
-        }
-        (if (new > base) == self.metric.higher_is_worse { Change::Regressed } else { Change::Improved }, false)
     }
+}
+
+/// What cannot be compared although the base has it: a gate that asks of a lost arm whether it is worse would always pass.
+fn lost(names: &[&str], base: &Summary, new: &Summary) -> Vec<String> {
+    let has = |summary: &Summary, name: &str| summary.arms.iter().any(|it| it.name == name);
+    let others: Vec<&str> = names.iter().copied().filter(|name| !has(base, name)).collect();
+    let others = if others.is_empty() { String::new() } else { format!(" (it has {} instead)", others.join(", ")) };
+    let attempts = |arms: &[&ArmSummary]| arms.iter().map(|arm| arm.attempts).sum::<u64>();
+    let why = |name: &str| {
+        let (before, now) = (played(base, name), played(new, name));
+        if !has(new, name) {
+            Some(format!("only the base has an arm {name}: the new result is without it{others}"))
+        } else if now.is_empty() {
+            Some(format!("{name} was cut short in the new result: nothing of it is compared"))
+        } else if attempts(&now) == 0 && attempts(&before) > 0 {
+            Some(format!("{name} made no attempt in the new result, and {} in the base", attempts(&before)))
+        } else {
+            None
+        }
+    };
+    // What the base did not play to its end says nothing; where that is all, neither does the comparison.
+    let whole: Vec<_> = names.iter().filter(|name| !played(base, name).is_empty()).collect();
+    if whole.is_empty() {
+        return vec!["nothing is compared: no arm of the base was played to its end".to_owned()];
+    }
+    whole.into_iter().filter_map(|name| why(name)).collect()
 }
 
 /// What held and does not any more.
@@ -122,7 +196,7 @@ fn notices(
     names: &[&str],
     (base, base_run): (&Summary, &Run),
     (new, new_run): (&Summary, &Run),
-    told: &[Figure<'_>],
+    played_once: bool,
 ) -> Vec<String> {
     let mut notices = Vec::new();
     if base.host != new.host {
@@ -133,13 +207,13 @@ fn notices(
         let has = |summary: &Summary| summary.arms.iter().any(|it| it.name == *name);
         let differ = settings::differences(base_run, new_run, name);
         match (has(base), has(new)) {
-            (true, false) => notices.push(format!("only the base has an arm {name}")),
+            (true, false) => {}
             (false, true) => notices.push(format!("only the new result has an arm {name}")),
             _ if !differ.is_empty() => notices.push(format!("the {name} arms differ: {}", settings::told(&differ))),
             _ => {}
         }
     }
-    if told.iter().any(|figure| !figure.repeated()) {
+    if played_once {
         notices.push(
             "what was played fewer than three times on either side is compared as it stands: what one run differs from the \
              next by chance is not known (`closewait run --repeat 5`, or several directories with --merge)"
@@ -155,100 +229,4 @@ fn notices(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::record::{Outcome, Phase, Side, TcpState};
-    use crate::verdict::fixture::{Story, run_of};
-
-    fn story(login_us: u64, left: u64) -> Story {
-        Story::new("app")
-            .outcome(Outcome::LoginRejected, 200)
-            .phase(Phase::Login, Duration::from_micros(login_us), 200)
-            .load(0, 1000, 200, 200)
-            .last(1200, Side::Client, &[(TcpState::CloseWait, left)])
-    }
-
-    fn once(login_us: u64, left: u64) -> Run {
-        run_of(&[story(login_us, left)], &["app: sockets.client.close_wait.final == 0"])
-    }
-
-    fn repeated(logins: &[u64]) -> Run {
-        let mut run = run_of(&[story(logins[0], 0)], &[]);
-        logins[1..].iter().for_each(|login| run.merge(run_of(&[story(*login, 0)], &[])));
-        run
-    }
-
-    fn change(comparison: &Comparison, metric: &str) -> Change {
-        comparison.rows.iter().find(|row| row.metric == metric).unwrap().change
-    }
-
-    #[test]
-    fn a_figure_may_be_worse_by_the_tolerance() {
-        let base = once(1000, 0);
-        for (login, tolerance, expected) in [
-            (1090, 0.1, Change::Unchanged),
-            (1200, 0.1, Change::Regressed),
-            (1200, 0.25, Change::Unchanged),
-            (500, 0.1, Change::Improved),
-        ] {
-            let new = once(login, 0);
-            let found = compare(("base", &base), ("new", &new), tolerance);
-            assert_eq!(change(&found, "latency_ms.login.p50"), expected, "{login} us, {tolerance}");
-            assert_eq!(found.passed, expected != Change::Regressed);
-            assert!(found.notices.iter().any(|it| it.contains("--repeat 5")), "one run each proves little");
-        }
-    }
-
-    #[test]
-    fn some_microseconds_are_nobodys() {
-        let (base, new) = (once(10, 0), once(50, 0));
-        let found = compare(("base", &base), ("new", &new), 0.1);
-        assert!(found.passed, "five times as much, and still nothing");
-        let below = |metric: &str| found.rows.iter().find(|row| row.metric == metric).unwrap().below_floor;
-        assert!(below("latency_ms.login.p50") && !below("load.achieved_per_s"), "it is said why: {found:?}");
-        assert!(!compare(("base", &base), ("new", &new), 5.0).rows.iter().any(|row| row.below_floor));
-    }
-
-    #[test]
-    fn what_repetitions_vary_by_is_no_regression() {
-        let base = repeated(&[1000, 1400, 900, 1300, 1100]);
-        let noisy = compare(("base", &base), ("new", &repeated(&[1200, 1500, 1000, 1500, 1300])), 0.1);
-        assert_eq!(change(&noisy, "latency_ms.login.p50"), Change::Unchanged, "{noisy:?}");
-        let slow = compare(("base", &base), ("new", &repeated(&[3000, 3400, 2900, 3300, 3100])), 0.1);
-        let row = slow.rows.iter().find(|row| row.metric == "latency_ms.login.p50").unwrap();
-        assert!(row.low_pct.unwrap() > 50.0 && row.change == Change::Regressed, "{row:?}");
-        assert!(slow.notices.is_empty() && !slow.passed);
-    }
-
-    #[test]
-    fn a_leak_that_was_not_there_breaks_the_comparison() {
-        let found = compare(("base", &once(1000, 0)), ("new", &once(1000, 50)), 10.0);
-        assert_eq!(change(&found, "sockets.client.close_wait.final"), Change::Regressed);
-        assert!(found.broken.iter().any(|it| it.starts_with("app: sockets.client.close_wait.final == 0 held")));
-        assert!(found.broken.iter().any(|it| it == "app: never-closed was not found before"), "{:?}", found.broken);
-        let known = compare(("base", &once(1000, 50)), ("new", &once(1000, 50)), 0.1);
-        assert!(known.passed, "{known:?}");
-    }
-
-    #[test]
-    fn other_arms_and_other_settings_are_told() {
-        let mut new = once(1000, 0);
-        new.arms[0].facts.close = "orderly".into();
-        new.arms[0].facts.arrivals = "constant 400/s".into();
-        new.arms[0].facts.planned_attempts = Some(400);
-        let told = compare(("base", &once(1000, 0)), ("new", &new), 0.1).notices.join("\n");
-        let differ = "the app arms differ: arrivals constant 2000/s and constant 400/s; attempts 5000 and 400; close app and orderly";
-        assert!(told.contains(differ), "{told}");
-        new.arms[0].facts.name = "other".into();
-        let found = compare(("base", &once(1000, 0)), ("new", &new), 0.1);
-        assert!(found.rows.iter().all(|row| row.change == Change::Missing), "{found:?}");
-        assert!(found.notices.join("\n").contains("only the base has an arm app"));
-        let mut new = once(1000, 50);
-        new.arms[0].facts.name = "other".into();
-        new.header.as_mut().unwrap().expectations.clear();
-        assert!(summarise(&new).findings.iter().any(|it| it.id == "never-closed"));
-        assert!(compare(("base", &once(1000, 0)), ("new", &new), 0.1).passed, "another arm's leak broke nothing here");
-    }
-}
+mod tests;

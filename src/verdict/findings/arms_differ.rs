@@ -39,17 +39,25 @@ fn told(it: &ArmComparison) -> String {
     match it.scale {
         Scale::Ratio => format!("{metric}: {} times ({} to {})", times(it.estimate), times(it.low), times(it.high)),
         Scale::Difference => {
-            let count = |value: f64| {
-                let sign = if value < -0.5 { "-" } else { "" };
-                format!("{sign}{}", Count(value.abs().round() as u64))
-            };
+            let (unit, figure): (_, fn(f64) -> String) =
+                if metric.starts_with("outcomes_pct.") { ("points ", points) } else { ("", count) };
             let (word, low, high) = match it.estimate {
-                estimate if estimate < 0.0 => ("fewer", -it.high, -it.low),
+                estimate if estimate < 0.0 => (if unit.is_empty() { "fewer" } else { "less" }, -it.high, -it.low),
                 _ => ("more", it.low, it.high),
             };
-            format!("{metric}: {} {word} ({} to {})", count(it.estimate.abs()), count(low), count(high))
+            format!("{metric}: {} {unit}{word} ({} to {})", figure(it.estimate.abs()), figure(low), figure(high))
         }
     }
+}
+
+fn count(value: f64) -> String {
+    let sign = if value < -0.5 { "-" } else { "" };
+    format!("{sign}{}", Count(value.abs().round() as u64))
+}
+
+/// Of a hundred.
+fn points(value: f64) -> String {
+    format!("{value:.1}")
 }
 
 /// Three digits that count.
@@ -89,6 +97,7 @@ mod tests {
             comparison("latency_ms.connect.p99", Scale::Ratio, [1.1, 0.9, 1.3], false),
             comparison("ports.peak", Scale::Difference, [-1900.0, -1950.0, -1850.2], true),
             comparison("sockets.client.close_wait.final", Scale::Difference, [60.0, -1.0, 121.0], true),
+            comparison("outcomes_pct.logged_in", Scale::Difference, [-52.0, -80.0, -24.0], true),
         ];
         let found = rule(&told, None);
         let [one] = found.as_slice() else { panic!("{found:?}") };
@@ -96,6 +105,7 @@ mod tests {
             "orderly differs from leaky in latency_ms.login.p99: 0.12 times (0.046 to 0.33)",
             "ports.peak: 1,900 fewer (1,850 to 1,950)",
             "close_wait.final: 60 more (-1 to 121)",
+            "outcomes_pct.logged_in: 52.0 points less (24.0 to 80.0)",
             "They were played in turns, 5 times each",
             "in 1 other figures",
         ] {
