@@ -50,9 +50,6 @@ const MOST_JOURNALS: usize = 20_000;
 /// Connections of one server that can be told apart.
 const MOST_CONNECTIONS: usize = 1 << 24;
 
-/// Servers of one host: a bound for the places of their journals.
-const MOST_SERVERS: usize = 1 << 10;
-
 /// Trials at once that do nothing but wait: their logins are never over.
 const WAITING_AT_ONCE: usize = 16;
 

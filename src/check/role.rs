@@ -26,7 +26,7 @@ pub(super) struct Script {
 /// What a part is to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Role {
-    /// The SQL Server: one for each place to listen on, all alike; its host is given these addresses first.
+    /// The SQL Server, which listens in each of these places; its host is given these addresses first.
     Server { addresses: Vec<IpAddr>, listen: Vec<SocketAddr>, config: Box<server::Config> },
     /// Who watches packets, sockets and processes.
     Lookout { servers: Vec<SocketAddr> },

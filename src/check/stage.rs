@@ -69,7 +69,10 @@ impl Stage {
             aliases.push(HostPort { host: NAME.to_owned(), port: HostPort::DEFAULT_PORT });
         }
         let (plan, target) = match place {
-            Place::Best => (target::Plan::new(&aliases, sandbox.server().address().into()), aliases.swap_remove(0)),
+            Place::Best => {
+                let hosts = (sandbox.client().address().into(), sandbox.server().address().into());
+                (target::Plan::new(&aliases, hosts.0, hosts.1), aliases.swap_remove(0))
+            }
             Place::SharedNetwork => shared(options, aliases),
             Place::ThisMachine => (
                 target::Plan { remote: vec![(Ipv4Addr::LOCALHOST, 0).into()], ..target::Plan::default() },
@@ -218,7 +221,7 @@ fn refuse_what_needs_a_sandbox(options: &Options, place: Place, sandbox: &Sandbo
         let hint = Some(hint);
         return Err(Error::NoSandbox { what: "be --as HOST:PORT", why: refusal.map(|it| it.reason.clone()), hint });
     }
-    let address = |alias: &HostPort| alias.host.parse::<IpAddr>().is_ok_and(|ip| !ip.is_loopback());
+    let address = |alias: &HostPort| target::address(alias).is_some_and(|ip| !ip.is_loopback());
     if place == Place::SharedNetwork && options.aliases.iter().any(address) {
         let why = "--allow-network shares this machine's network, where the address is another's".to_owned();
         let hint = "leave out --allow-network, or use a name".to_owned();
@@ -229,11 +232,13 @@ fn refuse_what_needs_a_sandbox(options: &Options, place: Place, sandbox: &Sandbo
 
 /// On a shared network every name is this machine's loopback, and the ports must be free there.
 fn shared(options: &Options, mut aliases: Vec<HostPort>) -> (target::Plan, HostPort) {
-    let own = |alias: &HostPort| SocketAddr::from((Ipv4Addr::LOCALHOST, alias.port));
-    let names = aliases.iter().filter(|alias| !target::is_local(alias));
-    let hosts = names.map(|alias| (IpAddr::V4(Ipv4Addr::LOCALHOST), alias.host.clone())).collect();
-    let mut remote: Vec<SocketAddr> = aliases.iter().map(own).collect();
-    remote.dedup();
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let names = aliases.iter().filter(|alias| target::address(alias).is_none() && !target::is_localhost(alias));
+    let hosts = names.map(|alias| (loopback, alias.host.clone())).collect();
+    let mut remote = Vec::new();
+    for alias in &aliases {
+        target::add(&mut remote, SocketAddr::new(target::address(alias).unwrap_or(loopback), alias.port));
+    }
     let mut target = aliases.swap_remove(0);
     if options.aliases.is_empty() {
         // Nobody knows the port by heart, so any that is free will do.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use super::Error;
+use crate::sandbox::is_reserved;
 use crate::units::HostPort;
 
 /// The server's name where none is asked for; `.test` belongs to nobody (RFC 6761).
@@ -28,23 +29,26 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What it takes that each of `aliases` is a server, of which `server` is the host's address.
-    pub(super) fn new(aliases: &[HostPort], server: IpAddr) -> Self {
+    /// What it takes that each of `aliases` is the server; the hosts of the command and of the server have these addresses,
+    /// or one where they are one.
+    pub(super) fn new(aliases: &[HostPort], client: IpAddr, server: IpAddr) -> Self {
         let mut plan = Self::default();
         for alias in aliases {
-            let address: Option<IpAddr> = alias.host.parse().ok();
-            match address {
-                _ if is_local(alias) => {
+            // An address alone, and not every one of its host: what is not the server must not pass for it.
+            match address(alias) {
+                None if is_localhost(alias) => {
                     add(&mut plan.local, (Ipv4Addr::LOCALHOST, alias.port).into());
                     add(&mut plan.local, (Ipv6Addr::LOCALHOST, alias.port).into());
                 }
+                Some(own) if own.is_loopback() || own == client => add(&mut plan.local, (own, alias.port).into()),
                 Some(address) => {
                     add(&mut plan.addresses, address);
-                    add(&mut plan.remote, any(address, alias.port));
+                    add(&mut plan.remote, (address, alias.port).into());
                 }
                 None => {
                     add(&mut plan.hosts, (server, alias.host.clone()));
-                    add(&mut plan.remote, any(server, alias.port));
+                    let listen = if server == client { &mut plan.local } else { &mut plan.remote };
+                    add(listen, (server, alias.port).into());
                 }
             }
         }
@@ -52,20 +56,17 @@ impl Plan {
     }
 }
 
+/// The address that a host is, as it is on the wire; none of a name.
+pub(super) fn address(alias: &HostPort) -> Option<IpAddr> {
+    alias.host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
 /// Whether a name means the command's own host.
-pub(super) fn is_local(alias: &HostPort) -> bool {
-    alias.host.eq_ignore_ascii_case("localhost") || alias.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+pub(super) fn is_localhost(alias: &HostPort) -> bool {
+    alias.host.eq_ignore_ascii_case("localhost")
 }
 
-/// Every address of the same family.
-const fn any(address: IpAddr, port: u16) -> SocketAddr {
-    match address {
-        IpAddr::V4(_) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
-        IpAddr::V6(_) => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port),
-    }
-}
-
-fn add<T: PartialEq>(to: &mut Vec<T>, it: T) {
+pub(super) fn add<T: PartialEq>(to: &mut Vec<T>, it: T) {
     if !to.contains(&it) {
         to.push(it);
     }
@@ -77,8 +78,11 @@ fn add<T: PartialEq>(to: &mut Vec<T>, it: T) {
 /// When a name has characters that no host name has, or is too long.
 pub(super) fn check(alias: &HostPort) -> Result<(), Error> {
     let host = &alias.host;
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        let nobody = ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if let Some(ip) = address(alias) {
+        // A link-local one means nothing without its link, and no `--as` can name that.
+        let needs_a_link = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let nobody = ip.is_unspecified() || ip.is_multicast() || broadcast || needs_a_link || is_reserved(ip);
         return if nobody { Err(Error::Alias(host.clone())) } else { Ok(()) };
     }
     let label = |label: &str| {
@@ -89,7 +93,14 @@ pub(super) fn check(alias: &HostPort) -> Result<(), Error> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let numbers = host.split('.').all(|label| label.chars().all(|c| c.is_ascii_digit()));
+    // `127.1` and `0x7f.1` are addresses to the resolver (inet_aton(3)), which asks nobody for them.
+    let is_hex = |label: &str| {
+        label
+            .strip_prefix("0x")
+            .or(label.strip_prefix("0X"))
+            .is_some_and(|it| it.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    let numbers = host.split('.').all(|label| is_hex(label) || label.chars().all(|c| c.is_ascii_digit()));
     if host.len() <= 253 && !numbers && host.trim_end_matches('.').split('.').all(label) {
         Ok(())
     } else {
@@ -176,21 +187,39 @@ mod tests {
 
     #[test]
     fn names_addresses_and_localhost_go_to_their_hosts() {
-        let server: IpAddr = [198, 18, 0, 2].into();
+        let (client, server): (IpAddr, IpAddr) = ([198, 18, 0, 1].into(), [198, 18, 0, 2].into());
         let aliases = ["db.prod:1433", "10.1.2.3:1444", "localhost:1433", "db2.prod:1433", "[fd12::1]:1433"].map(alias);
-        let plan = Plan::new(&aliases, server);
+        let plan = Plan::new(&aliases, client, server);
         assert_eq!(plan.hosts, [(server, "db.prod".to_owned()), (server, "db2.prod".to_owned())]);
         assert_eq!(plan.addresses, ["10.1.2.3", "fd12::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
-        assert_eq!(plan.remote, ["0.0.0.0:1433", "0.0.0.0:1444", "[::]:1433"].map(|at| at.parse().unwrap()));
+        assert_eq!(plan.remote, ["198.18.0.2:1433", "10.1.2.3:1444", "[fd12::1]:1433"].map(|at| at.parse().unwrap()));
         assert_eq!(plan.local, ["127.0.0.1:1433", "[::1]:1433"].map(|at| at.parse().unwrap()));
+
+        // Where both are one host, a name and localhost are one listener.
+        let one: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let plan = Plan::new(&["db.prod:1433", "localhost:1433"].map(alias), one, one);
+        assert_eq!((plan.remote.len(), plan.local.len()), (0, 2), "{plan:?}");
+    }
+
+    #[test]
+    fn addresses_of_the_commands_own_host_are_listened_on_there() {
+        let aliases = ["127.5.5.5:1433", "[::1]:1434", "198.18.0.1:1433", "[::ffff:10.0.0.1]:1433", "10.0.0.1:1433"];
+        let plan = Plan::new(&aliases.map(alias), [198, 18, 0, 1].into(), [198, 18, 0, 2].into());
+        assert_eq!(plan.local, ["127.5.5.5:1433", "[::1]:1434", "198.18.0.1:1433"].map(|at| at.parse().unwrap()));
+        assert_eq!(plan.addresses, ["10.0.0.1".parse::<IpAddr>().unwrap()], "mapped and not are one");
+        assert_eq!(plan.remote, ["10.0.0.1:1433".parse().unwrap()]);
     }
 
     #[test]
     fn what_cannot_be_a_host_is_refused() {
-        for good in ["db", "db.prod.example", "10.1.2.3", "[fd12::1]", "a_b-c.d", "localhost"] {
+        for good in ["db", "db.prod.example", "10.1.2.3", "[fd12::1]", "a_b-c.d", "localhost", "127.5.5.5", "0xd.test"]
+        {
             assert!(check(&alias(&format!("{good}:1433"))).is_ok(), "{good}");
         }
-        for bad in ["-db", "db..prod", "d$b", "300.1.2.3", "0.0.0.0", "224.0.0.1", "ümlaut", &"x".repeat(64)] {
+        let names = ["-db", "db..prod", "d$b", "ümlaut", &"x".repeat(64)];
+        let numbers = ["300.1.2.3", "0.0.0.0", "224.0.0.1", "127.1", "0x7f.1", "0X7F000001", "198.18.0.3"];
+        let six = ["[::]", "[ff02::1]", "[fe80::1]", "[::ffff:0.0.0.0]", "[::ffff:224.0.0.1]"];
+        for bad in names.into_iter().chain(numbers).chain(six) {
             assert!(check(&alias(&format!("{bad}:1433"))).is_err(), "{bad}");
         }
     }

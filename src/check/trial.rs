@@ -293,7 +293,7 @@ impl Trial<'_> {
             Word::Counted { crowd, at } if who == Who::Keeper => self.crowd.counted(crowd, at),
             Word::Born(births) if who == Who::Keeper => self.attendance.born(births),
             Word::Told(told) => {
-                let offset = if who == Who::LocalServer { super::MOST_CONNECTIONS * super::MOST_SERVERS } else { 0 };
+                let offset = if who == Who::LocalServer { super::MOST_CONNECTIONS } else { 0 };
                 for (at, told) in told {
                     put(&mut self.testimony, offset + at, told);
                 }

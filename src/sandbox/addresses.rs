@@ -1,7 +1,7 @@
 //! More addresses for the server's host, and the client's way there; called inside a part, in its own host.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
@@ -11,9 +11,19 @@ use rustix::io::Errno;
 
 use super::links::{self, CLIENT, SERVER};
 
+/// The last address of the pair's own network.
+const BROADCAST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 3);
+
 /// What IPv6 of the pair's own the two ends have where an IPv6 address is asked for: a unique local prefix (RFC 4193).
 const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xc105, 0xe3a1, 0, 0, 0, 0, 1);
 const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xc105, 0xe3a1, 0, 0, 0, 0, 2);
+
+/// Whether nobody can be given an address because the network of the two hosts needs it for itself: its broadcast, and the
+/// client's own of IPv6, which it has only on the way to another.
+#[must_use]
+pub fn is_reserved(address: IpAddr) -> bool {
+    address == IpAddr::V4(BROADCAST) || address == IpAddr::V6(CLIENT_V6)
+}
 
 /// Gives the server's host, in which this process is, one more address.
 ///

@@ -27,7 +27,7 @@ mod report;
 mod settings;
 mod step;
 
-pub use addresses::{add_address, add_route};
+pub use addresses::{add_address, add_route, is_reserved};
 pub use build::Sandbox;
 pub use enclosure::{
     Births, CommandEnd, Enclosed, Enclosure, EnclosureError, EnclosureStep, Errand, StartFault, enclose,

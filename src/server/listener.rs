@@ -49,20 +49,7 @@ impl Server {
     pub async fn bind(address: SocketAddr, config: Config) -> Result<Self, Error> {
         check_together(&config.faults)?;
         let started = Monotonic::now();
-        let backlog = i32::try_from(config.backlog).unwrap_or(i32::MAX);
-        let (fault, _) = gate::at(&config.faults, Duration::ZERO);
-        let listen = async {
-            let mut socket = bound(address)?;
-            if address.port() == 0 && config.faults.iter().any(|fault| fault.listener().is_some()) {
-                // A port that the kernel has picked goes back to it when the socket stops listening; one that was asked for
-                // by its number does not.
-                let picked = socket.local_addr()?;
-                drop(socket);
-                socket = bound(picked)?;
-            }
-            Gate::open(socket, backlog, fault).await
-        };
-        let gate = listen.await.map_err(|source| Error::Listen { address, source })?;
+        let gate = listen(address, &config).await?;
         let observer = Observer::keeping(config.journal);
         let log = config.error_log.as_ref().map(|log| Logbook::open(log, observer.clone())).transpose()?;
         let identity = match &config.tls.certificate {
@@ -76,6 +63,15 @@ impl Server {
         };
         let certificate = identity.pem();
         Ok(Self { gate, disclosure, shared: Arc::new(Shared { config, started, tls, certificate, observer, log }) })
+    }
+
+    /// The same server in one more place: with its certificate, its counts and its journal.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn beside(&self, address: SocketAddr) -> Result<Self, Error> {
+        let gate = listen(address, &self.shared.config).await?;
+        Ok(Self { gate, disclosure: self.disclosure.clone(), shared: Arc::clone(&self.shared) })
     }
 
     /// Where it listens.
@@ -137,6 +133,24 @@ impl Server {
         }
         counts
     }
+}
+
+/// Listens on an address, or fails to as the faults want it; port 0 picks one.
+async fn listen(address: SocketAddr, config: &Config) -> Result<Gate, Error> {
+    let backlog = i32::try_from(config.backlog).unwrap_or(i32::MAX);
+    let (fault, _) = gate::at(&config.faults, Duration::ZERO);
+    let listen = async {
+        let mut socket = bound(address)?;
+        if address.port() == 0 && config.faults.iter().any(|fault| fault.listener().is_some()) {
+            // A port that the kernel has picked goes back to it when the socket stops listening; one that was asked for
+            // by its number does not.
+            let picked = socket.local_addr()?;
+            drop(socket);
+            socket = bound(picked)?;
+        }
+        Gate::open(socket, backlog, fault).await
+    };
+    listen.await.map_err(|source| Error::Listen { address, source })
 }
 
 /// A socket on this address, which does not listen yet.

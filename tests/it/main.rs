@@ -7,6 +7,7 @@ mod check;
 mod check_bad;
 mod check_bounds;
 mod check_missed;
+mod check_reach;
 mod doctor;
 mod findings;
 mod garbage;

@@ -10,7 +10,7 @@ use super::super::role::{Order, Word};
 use super::text;
 use crate::host::{Inside, Sender, part_in_runtime};
 use crate::sandbox::add_address;
-use crate::server::{Config, Observer, Server};
+use crate::server::{Config, Error, Observer, Server};
 
 /// How often changed journals are told.
 const EVERY: Duration = Duration::from_millis(50);
@@ -31,24 +31,21 @@ async fn serve_all(inside: Inside, addresses: &[IpAddr], listen: &[SocketAddr], 
             return fail(&mut sender, format!("give the server's host the address {address}: {error}")).await;
         }
     }
-    let mut observers = Vec::new();
-    let mut listening = Vec::new();
-    let mut certificate = String::new();
-    for address in listen {
-        let server = match Server::bind(*address, config.clone()).await {
-            Ok(server) => server,
-            Err(error) => return fail(&mut sender, told(&error)).await,
-        };
-        listening.push(server.address());
-        certificate = server.certificate();
-        observers.push(server.observer());
+    let servers = match bind_all(listen, config).await {
+        Ok(servers) => servers,
+        Err(error) => return fail(&mut sender, told(&error)).await,
+    };
+    let listening = servers.iter().map(Server::address).collect();
+    let certificate = servers.first().map(Server::certificate).unwrap_or_default();
+    let observer = servers.first().map(Server::observer);
+    for server in servers {
         tokio::task::spawn_local(server.serve(std::future::pending()));
     }
     sender.send(&Word::Ready { listening, certificate, notices: Vec::new() }).await.map_err(text)?;
-    let mut said = Vec::new();
+    let mut said = BTreeMap::new();
     loop {
         let order = tokio::time::timeout(EVERY, receiver.recv::<Order>()).await;
-        let changed = changed(&observers, &mut said);
+        let changed = observer.as_ref().map(|observer| changed(observer, &mut said)).unwrap_or_default();
         if !changed.is_empty() {
             sender.send(&Word::Told(changed)).await.map_err(text)?;
         }
@@ -61,24 +58,34 @@ async fn serve_all(inside: Inside, addresses: &[IpAddr], listen: &[SocketAddr], 
     }
 }
 
-/// Every journal that is not as it was told last, by its connection's number; each server's lie behind the one's before.
-fn changed(observers: &[Observer], said: &mut Vec<BTreeMap<u64, Told>>) -> Vec<(usize, Told)> {
-    said.resize_with(observers.len(), BTreeMap::new);
+/// One server that listens in all of these places: a client that checks its certificate need not know which it came to.
+async fn bind_all(listen: &[SocketAddr], config: &Config) -> Result<Vec<Server>, Error> {
+    let mut servers: Vec<Server> = Vec::new();
+    for address in listen {
+        let server = match servers.first() {
+            Some(first) => first.beside(*address).await?,
+            None => Server::bind(*address, config.clone()).await?,
+        };
+        servers.push(server);
+    }
+    Ok(servers)
+}
+
+/// Every journal that is not as it was told last, by its connection's number.
+fn changed(observer: &Observer, said: &mut BTreeMap<u64, Told>) -> Vec<(usize, Told)> {
     let mut changed = Vec::new();
-    for (which, (observer, said)) in observers.iter().zip(said).enumerate() {
-        for journal in observer.journal() {
-            let now = Told::of(&journal);
-            if said.get(&journal.connection) != Some(&now) {
-                let place = usize::try_from(journal.connection).unwrap_or(usize::MAX) % MOST_CONNECTIONS;
-                changed.push((which * MOST_CONNECTIONS + place, now.clone()));
-                said.insert(journal.connection, now);
-            }
+    for journal in observer.journal() {
+        let now = Told::of(&journal);
+        if said.get(&journal.connection) != Some(&now) {
+            let place = usize::try_from(journal.connection).unwrap_or(usize::MAX) % MOST_CONNECTIONS;
+            changed.push((place, now.clone()));
+            said.insert(journal.connection, now);
         }
     }
     changed
 }
 
-fn told(error: &crate::server::Error) -> String {
+fn told(error: &Error) -> String {
     let source = std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
     format!("{error}{source}")
 }

@@ -130,6 +130,27 @@ pub(super) async fn in_time(test: impl Future<Output = Counts>) -> Counts {
     tokio::time::timeout(Duration::from_secs(20), test).await.expect("the test hangs")
 }
 
+/// A client that checks the certificate need not know which of the places it came to.
+#[tokio::test]
+async fn a_server_in_two_places_is_one() {
+    let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Config::default()).await.unwrap();
+    let other = server.beside((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    assert_ne!(server.address(), other.address());
+    assert_eq!(server.certificate(), other.certificate());
+    let (places, observer) = ([server.address(), other.address()], server.observer());
+    let clients = async {
+        for (number, place) in (1..).zip(places) {
+            let _client = TcpStream::connect(place).await.unwrap();
+            counts_reach(&observer, |counts| counts.accepted == number).await;
+        }
+    };
+    tokio::select! {
+        _ = server.serve(pending()) => {}
+        _ = other.serve(pending()) => {}
+        () = clients => {}
+    }
+}
+
 #[tokio::test]
 async fn tiberius_logs_in_and_asks() {
     let counts = in_time(with_server(Config::default(), async |address, _| {
