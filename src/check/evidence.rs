@@ -106,6 +106,8 @@ pub(super) struct Testimony {
     pub(super) looked: Option<Monotonic>,
     /// A fault of the whole listener strikes every connection, and no journal tells of it.
     pub(super) listener_fault: bool,
+    /// Where else the command asked for a connection, and was refused.
+    pub(super) elsewhere: Vec<SocketAddr>,
 }
 
 /// One connection of the command, as all witnesses together know it.

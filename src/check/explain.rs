@@ -1,10 +1,11 @@
 //! Why a verdict was given, and what to do about it, in plain sentences.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::judge::{Judgement, Limits, Stopped};
 use crate::record::CheckVerdict;
-use crate::units::Span;
+use crate::units::{HostPort, Span};
 
 /// Sentences for a verdict; the last says what to do. `cause` is why the command was stopped before its time, if it was.
 pub(super) fn explain(judgement: &Judgement, stopped: Stopped, cause: Option<&str>, limits: &Limits) -> String {
@@ -86,10 +87,43 @@ fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> Strin
     }
 }
 
+/// What the command may have meant that never reached the server; `elsewhere` it was refused.
+pub(super) fn meant(elsewhere: &[SocketAddr]) -> Option<String> {
+    let localhost = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let mut places: Vec<String> = Vec::new();
+    for place in elsewhere {
+        let ip = place.ip();
+        let host = if localhost.contains(&ip) { "localhost".to_owned() } else { ip.to_string() };
+        let place = HostPort { host, port: place.port() }.to_string();
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let first = places.first()?;
+    Some(format!(
+        " It tried {}, and was refused: if that is the server that it knows, add --as {first}.",
+        places.join(", ")
+    ))
+}
+
 fn longest(judgement: &Judgement) -> Option<Duration> {
     judgement.connections.iter().filter_map(|it| it.held).max()
 }
 
 fn connections(count: usize) -> String {
     format!("{count} {}", if count == 1 { "connection" } else { "connections" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_addresses_of_localhost_are_one_place() {
+        let places = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        assert_eq!(meant(&[]), None);
+        let told = meant(&places(&["127.0.0.1:1433", "[::1]:1433", "[fd12::1]:1433"])).unwrap();
+        assert!(told.contains("It tried localhost:1433, [fd12::1]:1433, and was refused"), "{told}");
+        assert!(told.ends_with("add --as localhost:1433."), "{told}");
+    }
 }

@@ -28,8 +28,8 @@ pub(super) struct Script {
 pub(super) enum Role {
     /// The SQL Server, which listens in each of these places; its host is given these addresses first.
     Server { addresses: Vec<IpAddr>, listen: Vec<SocketAddr>, config: Box<server::Config> },
-    /// Who watches packets, sockets and processes.
-    Lookout { servers: Vec<SocketAddr> },
+    /// Who watches packets, sockets and processes; `alone` where nobody but the command uses the network.
+    Lookout { servers: Vec<SocketAddr>, alone: bool },
     /// Who runs the command; it is handed the command's standard input, output and error.
     Keeper { enclosure: Box<Enclosure>, errand: Box<Errand>, addresses: Vec<IpAddr> },
 }
@@ -95,6 +95,8 @@ pub(super) struct Sight {
     pub(super) tasks: Option<(Monotonic, u32)>,
     /// Packets that were lost.
     pub(super) lost: u64,
+    /// Where else a connection was asked for and refused.
+    pub(super) elsewhere: Vec<SocketAddr>,
     /// Living processes.
     pub(super) alive: usize,
 }

@@ -138,7 +138,7 @@ impl Stage {
                     .map_err(|source| Error::System { what: "write the certificate", source })?;
             }
         }
-        crew.start(Who::Lookout, self.client(), Role::Lookout { servers }, &[])?;
+        crew.start(Who::Lookout, self.client(), Role::Lookout { servers, alone: self.place == Place::Best }, &[])?;
         ready(crew, Who::Lookout, &mut notices).await?;
         Ok(Told { told: target::Told::new(target.clone()), target, notices })
     }

@@ -317,6 +317,7 @@ impl Trial<'_> {
         self.alive = sight.alive;
         self.testimony.nobody_left = sight.alive == 0 && self.end.is_some();
         self.lost = sight.lost;
+        self.testimony.elsewhere = sight.elsewhere;
         if let Some(seen) = sight.tasks {
             self.attendance.seen(seen);
         }

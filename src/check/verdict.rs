@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::excuse;
-use super::explain::explain;
+use super::explain::{explain, meant};
 use super::judge::{Course, Judged, Judgement, Limits, judge};
 use super::track::Process;
 use super::trial::Outcome;
-use crate::record::{ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Named as _, TcpState};
+use crate::record::{CheckVerdict, ConnectionRow, EndedBy, FaultCheck, HeldMs, HoldingProcess, Named as _, TcpState};
 use crate::units::Monotonic;
 use crate::wire::LoginEnd;
 
@@ -32,13 +32,17 @@ pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> Faul
             *held_states.entry(it.connection.state.unwrap_or(TcpState::Close)).or_default() += 1;
         }
     }
+    let mut reason = explain(&judgement, course.stopped, cause.as_deref(), limits);
+    if judgement.verdict == CheckVerdict::NoConnection {
+        reason.extend(meant(&testimony.elsewhere));
+    }
     let (_, code, signal) = course.ended.unwrap_or((course.now, None, None));
     FaultCheck {
         fault: name.to_owned(),
         verdict: judgement.verdict,
         failed: judgement.failed,
         known: false,
-        reason: explain(&judgement, course.stopped, cause.as_deref(), limits),
+        reason,
         command_exit: code,
         command_signal: signal,
         command_stopped: course.stopped_at.is_some(),

@@ -5,6 +5,30 @@ use serde_json::json;
 use crate::check::verdict;
 use crate::harness::closewait;
 
+/// A refusal by nobody at the server's port once counted as a connection, and passed.
+#[test]
+fn who_is_refused_where_nobody_listens_has_not_reached_the_server() {
+    let command = ["./manners", "use", "1433"];
+    for alias in ["sql.test:1433", "198.18.0.1:1433"] {
+        let Some(fault) = verdict(&["--as", alias], &command, 1, "no-connection") else { return };
+        assert_eq!((&fault["connections"], &fault["rows"]), (&json!(0), &json!([])), "{fault:#}");
+        let reason = fault["reason"].as_str().unwrap();
+        assert!(reason.contains("It tried localhost:1433, and was refused"), "{reason}");
+        assert!(reason.ends_with("add --as localhost:1433."), "{reason}");
+    }
+}
+
+/// A listener of ours that refuses is the server all the same.
+#[test]
+fn who_is_refused_by_the_server_has_reached_it() {
+    for alias in ["localhost:1433", "127.5.5.5:1433", "sql.test:1433"] {
+        let options = ["--fault", "connect-refuse", "--as", alias];
+        let Some(fault) = verdict(&options, &["./fixed"], 0, "clean") else { return };
+        let refused = fault["ended_by"]["refused"].as_u64();
+        assert!(refused >= Some(5) && refused == fault["connections"].as_u64(), "{alias}: {fault:#}");
+    }
+}
+
 #[test]
 fn every_address_that_can_be_one_is_the_server() {
     // Of several the command is told the first.

@@ -4,7 +4,7 @@
 //! The choice not taken: looks alone. A connection that lives for a millisecond falls between two, and a FIN's time would
 //! be known to a look's length.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::role::{Order, Sight, Word};
 use super::super::track::{Look, Tracks};
+use super::elsewhere::Elsewhere;
 use super::text;
 use crate::capture::{Ledger, Tap};
 use crate::host::{BlockingChannel, Inside, Polled};
@@ -38,6 +39,8 @@ const EVERY: Duration = Duration::from_millis(50);
 struct Lookout {
     tap: Option<Tap>,
     ledger: Ledger,
+    /// None where others use this network too.
+    elsewhere: Option<Elsewhere>,
     changed: std::collections::BTreeSet<usize>,
     source: Box<dyn Source + Send>,
     filters: Vec<Filter>,
@@ -49,8 +52,9 @@ struct Lookout {
     alive: usize,
 }
 
-/// Watches until the conductor says `End`, or is gone.
-pub(super) fn watch(inside: Inside, servers: Vec<SocketAddr>) -> Result<(), String> {
+/// Watches connections to `servers` until the conductor says `End`, or is gone; `alone` where nobody but the command uses
+/// this network.
+pub(super) fn watch(inside: Inside, servers: Vec<SocketAddr>, alone: bool) -> Result<(), String> {
     let mut channel = inside.blocking_channel().map_err(text)?;
     let tap = Tap::open();
     let notices = tap.as_ref().err().map(|error| {
@@ -59,7 +63,7 @@ pub(super) fn watch(inside: Inside, servers: Vec<SocketAddr>) -> Result<(), Stri
              tables, 10 ms apart"
         )
     });
-    let lookout = Lookout::open(tap.ok(), servers);
+    let lookout = Lookout::open(tap.ok(), servers, alone);
     match lookout {
         Ok(mut lookout) => {
             let notices = notices.into_iter().collect();
@@ -74,18 +78,15 @@ pub(super) fn watch(inside: Inside, servers: Vec<SocketAddr>) -> Result<(), Stri
 }
 
 impl Lookout {
-    fn open(tap: Option<Tap>, servers: Vec<SocketAddr>) -> Result<Self, Error> {
-        let mut ports: Vec<u16> = servers.iter().map(SocketAddr::port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        // Any address of the server's: a client may reach a dual-stack listener by each.
-        let any = |port| Filter::new(Side::Client, (IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into());
+    fn open(tap: Option<Tap>, servers: Vec<SocketAddr>, alone: bool) -> Result<Self, Error> {
         Ok(Self {
             tap,
+            elsewhere: alone.then(|| Elsewhere::new(&servers)),
+            // Where they listen and nowhere else: who is refused by nobody's port was not refused by them.
+            filters: servers.iter().map(|server| Filter::new(Side::Client, *server)).collect(),
             ledger: Ledger::new(servers),
             changed: std::collections::BTreeSet::new(),
             source: SourceKind::Auto.open()?,
-            filters: ports.into_iter().map(any).collect(),
             processes: Processes::default(),
             tracks: Tracks::default(),
             root: None,
@@ -150,12 +151,15 @@ impl Lookout {
     /// is asked at once, because a program may end right behind its last close, before the next look.
     fn read_packets(&mut self) -> bool {
         let Some(tap) = &mut self.tap else { return false };
-        let (ledger, changed) = (&mut self.ledger, &mut self.changed);
+        let (ledger, elsewhere, changed) = (&mut self.ledger, &mut self.elsewhere, &mut self.changed);
         let mut woken = false;
         tap.read(&mut |segment| {
             let noted = ledger.note(&segment);
             woken |= noted.is_some();
             changed.extend(noted);
+            if let Some(elsewhere) = elsewhere {
+                elsewhere.note(&segment);
+            }
         });
         if woken && self.alive <= MOST_ASKED {
             let at = Monotonic::now();
@@ -202,6 +206,7 @@ impl Lookout {
             waits: changed.waits,
             tasks: self.tracks.tasks(),
             lost,
+            elsewhere: self.elsewhere.as_ref().map(Elsewhere::refused).unwrap_or_default(),
             alive: self.alive,
         })
     }

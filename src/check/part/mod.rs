@@ -1,5 +1,6 @@
 //! The inside of a check's part: plays its role until the conductor says `End`, or is gone.
 
+mod elsewhere;
 mod keeper;
 mod lookout;
 mod server;
@@ -28,7 +29,7 @@ fn play(inside: Inside, diagnose: impl FnOnce(&Diagnostics)) -> Result<(), Strin
     diagnose(&script.diagnostics);
     match script.role {
         Role::Server { addresses, listen, config } => server::serve(inside, &addresses, &listen, &config),
-        Role::Lookout { servers } => lookout::watch(inside, servers),
+        Role::Lookout { servers, alone } => lookout::watch(inside, servers, alone),
         Role::Keeper { enclosure, errand, addresses } => keeper::keep(inside, &enclosure, &errand, &addresses),
     }
 }
