@@ -11,6 +11,9 @@ pub enum Error {
     /// What was asked for with `--as` is no host.
     #[error("take `{0}` for a host: it is neither a name nor an address that a program could connect to")]
     Alias(String),
+    /// A service is waited for where this check itself listens.
+    #[error("wait for a service on port {0} of its localhost: this check's own server listens there")]
+    OwnPort(u16),
     /// The command is not there.
     #[error("find the command `{0}`")]
     NotFound(String),
@@ -74,7 +77,9 @@ impl Error {
     #[must_use]
     pub const fn is_usage(&self) -> bool {
         match self {
-            Self::Alias(_) | Self::NotFound(_) | Self::NotExecutable { .. } | Self::Directory(_) => true,
+            Self::Alias(_) | Self::OwnPort(_) | Self::NotFound(_) | Self::NotExecutable { .. } | Self::Directory(_) => {
+                true
+            }
             Self::NoSandbox { why, .. } => why.is_none(),
             Self::Failed { usage, .. } => *usage,
             _ => false,
@@ -86,6 +91,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Alias(_) => Some("--as db.example:1433, --as 10.1.2.3:1433, or --as localhost:1433".to_owned()),
+            Self::OwnPort(_) => {
+                Some("--ready-port is a port of the command's own, --ready-line something that it prints".to_owned())
+            }
             Self::NotFound(_) => Some("the command stands behind `--`: closewait check -- python3 app.py".to_owned()),
             Self::NotExecutable { .. } => Some("make it executable (chmod +x), or name its interpreter".to_owned()),
             Self::Directory(_) => Some("the directory was deleted or moved away: cd to one that exists".to_owned()),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::crew::{Crew, Who};
-use super::options::{Options, Place};
+use super::options::{Options, Place, Readiness};
 use super::role::{Role, Word};
 use super::target::{self, NAME};
 use super::{Error, MOST_JOURNALS};
@@ -79,6 +79,7 @@ impl Stage {
                 HostPort { host: Ipv4Addr::LOCALHOST.to_string(), port: 0 },
             ),
         };
+        refuse_own_port(options, place, &plan)?;
         Ok(Self { place, sandbox, plan, target, notices })
     }
 
@@ -228,6 +229,13 @@ fn refuse_what_needs_a_sandbox(options: &Options, place: Place, sandbox: &Sandbo
         return Err(Error::NoSandbox { what: "be an IP address", why: Some(why), hint: Some(hint) });
     }
     Ok(())
+}
+
+/// Refuses to wait for a service where a server of this check listens on the command's own host.
+fn refuse_own_port(options: &Options, place: Place, plan: &target::Plan) -> Result<(), Error> {
+    let Readiness::Port(port) = options.ready else { return Ok(()) };
+    let here = if place == Place::Best { &plan.local } else { &plan.remote };
+    if here.iter().any(|own| own.port() == port) { Err(Error::OwnPort(port)) } else { Ok(()) }
 }
 
 /// On a shared network every name is this machine's loopback, and the ports must be free there.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::check::verdict;
+use crate::check::{check, verdict};
 use crate::harness::closewait;
 
 /// A refusal by nobody at the server's port once counted as a connection, and passed.
@@ -60,5 +60,31 @@ fn on_this_machines_network_every_loopback_address_can_be_the_server() {
 fn what_can_be_no_server_is_a_usage_error() {
     for alias in ["[fe80::1]:1433", "0x7f.1:1433", "127.1:1433", "[::ffff:0.0.0.0]:1433", "198.18.0.3:1433"] {
         closewait(&["check", "--as", alias, "--", "true"]).done().exits(2).complains(&["for a host", "hint: --as "]);
+    }
+}
+
+/// It was once asked by a connection over IPv4.
+#[test]
+fn a_service_of_ipv6_alone_is_ready_and_has_no_connection_to_bear() {
+    let options = ["--ready-port", "8080", "--ready-within", "20s", "--for", "1s"];
+    let command = ["sh", "-c", "./fixed; exec ./manners listen-on-six 8080"];
+    let Some(fault) = verdict(&options, &command, 0, "clean") else { return };
+    assert_eq!((&fault["command_signal"], &fault["connections"]), (&json!(15), &json!(5)), "{fault:#}");
+
+    let options = ["--ready-port", "1433", "--ready-within", "1s", "--for", "9s"];
+    let fault = verdict(&options, &["sleep", "1000"], 1, "no-connection").unwrap();
+    assert_eq!(fault["connections"], 0, "the wait is no connection: {fault:#}");
+    assert!(!fault["reason"].as_str().unwrap().contains("It tried"), "{fault:#}");
+}
+
+/// It listens there itself, so that whoever waits for that would be ready at once.
+#[test]
+fn the_checks_own_port_is_no_service() {
+    for place in
+        [&["--as", "localhost:1433"][..], &["--as", "[::1]:1433"], &["--allow-network", "--as", "db.test:1433"]]
+    {
+        let options = [&["--ready-port", "1433"], place, &["--", "true"]].concat();
+        let Some(check) = check(&options) else { return };
+        check.done().exits(2).complains(&["wait for a service on port 1433", "hint: --ready-port"]);
     }
 }

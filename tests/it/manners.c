@@ -91,6 +91,17 @@ static void serve(int port) {
     }
 }
 
+/* A service that listens on the loopback address of IPv6 alone, and never accepts. */
+static void listen_on_six(int port) {
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin6_addr = in6addr_loopback;
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0)
+        exit(1);
+    for (;;)
+        pause();
+}
+
 /* Asks that service for one login, and waits until it has made it. */
 static void use(int port) {
     struct sockaddr_in address;
@@ -160,6 +171,8 @@ int main(int count, char **arguments) {
         login(), login(), become_daemon();
     else if (!strcmp(manners, "serve"))
         serve(atoi(arguments[2]));
+    else if (!strcmp(manners, "listen-on-six"))
+        listen_on_six(atoi(arguments[2]));
     else if (!strcmp(manners, "use"))
         use(atoi(arguments[2]));
     else if (!strcmp(manners, "multiply"))

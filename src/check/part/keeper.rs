@@ -1,6 +1,6 @@
 //! The keeper: runs the command in its enclosure, passes signals on, says how it ended, and leaves nothing of it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::crowd::full;
 use super::super::role::{Order, Word};
+use super::awaited::Awaited;
 use super::text;
 use crate::host::{BlockingChannel, Inside, Polled};
 use crate::sandbox::{Enclosed, Enclosure, Errand, add_route, enclose};
 use crate::units::Monotonic;
 
-/// How often a port is tried that somebody is to listen on.
+/// How often a port is looked at that somebody is to listen on.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How often the command's processes are counted, and the most of the time that it may take.
@@ -75,7 +76,7 @@ fn refuse(
 }
 
 fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Result<(), String> {
-    let (mut told, mut awaited) = (false, None);
+    let (mut told, mut awaited): (bool, Option<Awaited>) = (false, None);
     let mut next_count = Monotonic::now();
     loop {
         let until = if awaited.is_some() { next_count.min(Monotonic::now().after(EVERY)) } else { next_count };
@@ -92,14 +93,16 @@ fn obey(channel: &mut BlockingChannel, enclosed: &mut Enclosed, most: u32) -> Re
             told = true;
             channel.send(&Word::Ended(end)).map_err(text)?;
         }
-        if awaited.is_some_and(listens) {
+        if let Some(port) = &mut awaited
+            && port.listens()?
+        {
             awaited = None;
             channel.send(&Word::Listens).map_err(text)?;
         }
         loop {
             match channel.try_recv::<Order>().map_err(text)? {
                 Polled::Message(Order::Signal { signal, whole }) => enclosed.signal(signal, whole),
-                Polled::Message(Order::AwaitPort(port)) => awaited = Some(port),
+                Polled::Message(Order::AwaitPort(port)) => awaited = Some(Awaited::new(port)?),
                 Polled::Message(Order::Kill) => {
                     enclosed.kill();
                     if !told && let Some(end) = enclosed.ended() {
@@ -142,10 +145,4 @@ fn wait(channel: &BlockingChannel, enclosed: &Enclosed, told: bool, until: Monot
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(format!("wait for the command: {errno}")),
     }
-}
-
-/// Whether somebody listens on a port of this host.
-fn listens(port: u16) -> bool {
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&here, EVERY).is_ok()
 }

@@ -1,5 +1,6 @@
 //! The inside of a check's part: plays its role until the conductor says `End`, or is gone.
 
+mod awaited;
 mod elsewhere;
 mod keeper;
 mod lookout;
