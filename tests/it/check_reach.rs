@@ -77,6 +77,17 @@ fn a_service_of_ipv6_alone_is_ready_and_has_no_connection_to_bear() {
     assert!(!fault["reason"].as_str().unwrap().contains("It tried"), "{fault:#}");
 }
 
+#[test]
+fn a_readiness_that_means_nothing_is_a_usage_error() {
+    for (options, complaint, hint) in [
+        (&["--ready-port", "0"][..], "wait for a service on port 0", "hint: --ready-port 8080"),
+        (&["--ready-line", ""], "wait for an empty text", "hint: --ready-line"),
+    ] {
+        let done = closewait(&[&["check"], options, &["--", "true"]].concat()).done().exits(2);
+        done.complains(&[complaint, hint]);
+    }
+}
+
 /// It listens there itself, so that whoever waits for that would be ready at once.
 #[test]
 fn the_checks_own_port_is_no_service() {

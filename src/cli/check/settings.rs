@@ -206,11 +206,7 @@ impl CheckArgs {
             patience: self.patience.0.max(Duration::from_millis(1)),
             timeout: self.timeout.0,
             run_for: self.service.run_for.map(|span| span.0),
-            ready: match (&self.service.ready_port, &self.service.ready_line) {
-                (Some(port), _) => Readiness::Port(*port),
-                (_, Some(line)) => Readiness::Line(line.clone()),
-                _ => Readiness::Started,
-            },
+            ready: self.service.ready()?,
             ready_within: self.service.ready_within.0,
             drive: self.service.drive.clone(),
             kill_after: self.service.kill_after.0,
@@ -238,6 +234,22 @@ impl CheckArgs {
                 .map_err(|error| Failure::usage(anyhow::Error::new(error).context("take this fault")))?;
         }
         Ok(trials)
+    }
+}
+
+impl ServiceArgs {
+    /// When its time begins. What could never be, or is always, is a mistake: a variable that is empty, say.
+    fn ready(&self) -> Result<Readiness, Failure> {
+        let refuse = |what: &'static str, hint| Err(Failure::usage(anyhow::anyhow!(what)).hint(hint));
+        match (&self.ready_port, &self.ready_line) {
+            (Some(0), _) => refuse("wait for a service on port 0: nobody can listen there", "--ready-port 8080"),
+            (Some(port), _) => Ok(Readiness::Port(*port)),
+            (_, Some(line)) if line.is_empty() => {
+                refuse("wait for an empty text: whatever the command prints has it", "--ready-line 'listening on'")
+            }
+            (_, Some(line)) => Ok(Readiness::Line(line.clone())),
+            _ => Ok(Readiness::Started),
+        }
     }
 }
 
