@@ -22,9 +22,9 @@ Examples:
   closewait check -- python3 app.py          every login is refused (18456): are the sockets closed?
   closewait check --as db.prod:1433 -- ./app its own, unchanged configuration: that name is the server
   closewait check --fault login-stall --patience 20s -- npm test
-  closewait check --all-faults --json check.json -- ./driver-test
+  closewait check --all-faults --timeout 60s --json check.json -- ./driver-test
   closewait check --for 20s --ready-port 8080 --drive 'curl -s localhost:8080/users' -- ./service
-  closewait check --all-faults --baseline check.json -- ./driver-test
+  closewait check --all-faults --timeout 60s --baseline check.json -- ./driver-test
                                              known failures pass, new ones fail
 
 The command learns its server by {host}, {port}, {url}, {ado}, {odbc}, {jdbc} in
@@ -75,7 +75,7 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "TIME", default_value = "30s")]
     patience: Span,
 
-    /// How long the command may run
+    /// How long the command may run under each fault
     #[arg(long, value_name = "TIME", default_value = "10m")]
     timeout: Span,
 
