@@ -155,8 +155,9 @@ pub(super) struct ReportArgs {
     #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], conflicts_with_all = ["dirs", "merge", "html"])]
     pub(super) compare: Vec<PathBuf>,
 
-    /// How much worse a figure may be, with --compare [default: 10%]. Whatever it is, a difference of up to 50 us, 1 attempt/s,
-    /// 64 ports, 10 sockets is no change, and is marked as below the floor
+    /// How much worse a figure may be, with --compare [default: 10%]. Whatever it is, a difference of up to 1 % of the attempts
+    /// (or what chance makes of so many), 50 us, 1 attempt/s, 64 ports, 10 sockets is no change, and is marked as below the
+    /// floor
     #[arg(long, value_name = "PERCENT", value_parser = super::report::tolerance)]
     pub(super) tolerance: Option<f64>,
 

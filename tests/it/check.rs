@@ -134,15 +134,20 @@ mod verdicts {
         for options in [&[][..], &["--no-sandbox"]] {
             let quick = |manners: &str| {
                 let check = check(&[&JSON, options, &["--", "./manners", manners]].concat())?;
-                Some(check.done().json()["faults"][0].clone())
+                let document = check.done().json();
+                Some((document["faults"][0].clone(), notices(&document)))
             };
-            // A machine that is busy may not look in time: it is not sure then, and says so.
+            // A machine that is busy may not look in time: it is not sure then, and says so. Nor is it ever where no packet
+            // tells that the close came at once.
             let mut closes = std::iter::from_fn(|| quick("closes")).take(10);
-            if !closes.any(|fault| fault["verdict"] == "clean") {
+            let sure = |(fault, notices): (Value, String)| {
+                fault["verdict"] == "clean" || notices.contains("packets cannot be captured")
+            };
+            if !closes.any(sure) {
                 return assert!(!has_sandbox(), "{options:?}: ten times not seen to run for 60 ms");
             }
             for _ in 0..3 {
-                let kept = quick("keeps").unwrap();
+                let (kept, _) = quick("keeps").unwrap();
                 assert_eq!((&kept["verdict"], &kept["leaked"]), (&json!("undecided"), &json!(0)), "{kept:#}");
             }
         }
