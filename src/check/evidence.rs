@@ -127,8 +127,6 @@ pub(super) struct Connection {
     pub(super) packets: Option<Entry>,
     /// Who held it, as last seen: a process by its place among the processes, and its descriptor.
     pub(super) holder: Option<(usize, u32)>,
-    /// Whether its holder was seen to run without it.
-    pub(super) let_go: bool,
     /// Its state when it was last seen open.
     pub(super) state: Option<TcpState>,
     /// Who closed first, as the journal has it.
@@ -235,7 +233,6 @@ impl Testimony {
             surely: closed.map(|(_, surely)| surely),
             packets: entry.cloned(),
             holder: track.and_then(|it| it.holder),
-            let_go: track.is_some_and(|it| it.let_go),
             state: track.map(|it| it.state),
             closed_first: told.and_then(|it| it.closed_first),
             continued_in_clear: told.is_some_and(|it| it.continued_in_clear),

@@ -92,16 +92,9 @@ pub(super) struct Judgement {
     pub(super) failed: bool,
 }
 
-/// An explicit close so shortly before the exit cannot be told from the exit.
+/// An explicit close so shortly before the exit cannot be told from the exit: an interpreter that ends closes what its script
+/// left open, of its own accord, and goes on for some milliseconds.
 const AT_EXIT: Duration = Duration::from_millis(100);
-
-/// Whoever closes at once does so within this of the login's end. CPython needs longer from a script's last line to the
-/// sockets that it left open: 1.06 to 4.6 ms were measured, and 0.04 to 0.7 ms for drivers that close.
-const AT_ONCE: Duration = Duration::from_millis(1);
-
-/// And goes on for so many times as long. Between an interpreter's closing and its exit it was 2 to 16 times, and 33 and
-/// more for scripts that had closed.
-const WINDS_UP: u32 = 20;
 
 /// Retries that follow each other so closely are one wait.
 const CHAINED: Duration = Duration::from_secs(1);
@@ -203,10 +196,8 @@ fn ended_by(it: &Connection, all: &[Connection], processes: &[Process], course: 
     if course.stopped_at.is_some_and(|stop| closed >= stop) {
         return EndedBy::Harness;
     }
-    let exit = exit_of_holder(it, processes, course).filter(|exit| closed.after(AT_EXIT) >= *exit);
-    if exit.is_some_and(|exit| !(at_once(it, closed, exit) && ran_on(it, closed, processes)))
-        && !went_on(it, closed, all)
-    {
+    let at_exit = exit_of_holder(it, processes, course).is_some_and(|exit| closed.after(AT_EXIT) >= exit);
+    if at_exit && !went_on(it, closed, all) {
         return EndedBy::ProcessExit;
     }
     let Some(packets) = &it.packets else { return EndedBy::ClientFin };
@@ -225,36 +216,20 @@ fn ended_by(it: &Connection, all: &[Connection], processes: &[Process], course: 
     }
 }
 
-/// Whether it was closed in passing: so soon behind its login's end, and so long before the exit, that it was no interpreter
-/// which tears down what a script has left open.
-fn at_once(it: &Connection, closed: Monotonic, exit: Monotonic) -> bool {
-    it.over.is_some_and(|over| {
-        let held = closed.since(over);
-        held <= AT_ONCE && held * WINDS_UP <= exit.since(closed)
-    })
-}
-
-/// Whether the process that closed it was seen to run afterwards, and not on its way out; of one that nobody was seen to hold:
-/// whether all did that were there.
-fn ran_on(it: &Connection, closed: Monotonic, processes: &[Process]) -> bool {
-    // What a living process is known to have run until is not told.
-    let ran = |process: &Process| process.gone.is_none() || process.last_running > closed;
-    match it.holder.and_then(|(place, _)| processes.get(place)) {
-        Some(holder) => it.let_go || ran(holder),
-        None => {
-            // Whoever was gone at a look may have been there until then.
-            let before = |process: &Process| process.gone.is_some_and(|gone| gone < it.opened);
-            let mut there = processes.iter().filter(|process| !before(process)).peekable();
-            there.peek().is_some() && there.all(ran)
-        }
-    }
-}
-
 /// Whether the process that closed it opened another connection afterwards, which no process does that is ending: a test suite
 /// may make all its logins within the last 100 ms of its life.
 fn went_on(it: &Connection, closed: Monotonic, all: &[Connection]) -> bool {
     let place = it.holder.map(|(place, _)| place);
     place.is_some() && all.iter().any(|other| other.holder.map(|(place, _)| place) == place && other.opened > closed)
+}
+
+/// Whether all processes that were there when it was open were seen to run behind its close, and not on their way out.
+fn all_ran_on(it: &Connection, closed: Monotonic, processes: &[Process]) -> bool {
+    // What a living process is known to have run until is not told.
+    let ran = |process: &Process| process.gone.is_none() || process.last_running > closed;
+    // Whoever was gone at a look may have been there until then.
+    let before = |process: &Process| process.gone.is_some_and(|gone| gone < it.opened);
+    processes.iter().filter(|process| !before(process)).all(ran)
 }
 
 /// When its last holder ended: exactly for the command itself, of another process when it was last seen alive, which errs
@@ -275,7 +250,7 @@ fn closer_is_known(it: &Connection, all: &[Connection], processes: &[Process], c
     if it.holder.is_some() || processes.len() <= 1 {
         return true;
     }
-    if course.all_seen_until.is_some_and(|until| until > closed) && ran_on(it, closed, processes) {
+    if course.all_seen_until.is_some_and(|until| until > closed) && all_ran_on(it, closed, processes) {
         return true;
     }
     // Whoever was seen to hold another connection is taken for the one that held this.

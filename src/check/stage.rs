@@ -117,7 +117,7 @@ impl Stage {
         };
         let mut notices = self.notices.clone();
         let mut target = self.target.clone();
-        let mut servers = Vec::new();
+        let (mut servers, mut certificates) = (Vec::new(), String::new());
         let hosts = [
             (Who::Server, self.sandbox.server(), &self.plan.remote),
             (Who::LocalServer, self.client(), &self.plan.local),
@@ -134,10 +134,12 @@ impl Stage {
                 target.port = listening.first().map_or(0, SocketAddr::port);
             }
             servers.extend(listening);
-            if let Some(path) = &options.certificate {
-                std::fs::write(path, certificate)
-                    .map_err(|source| Error::System { what: "write the certificate", source })?;
-            }
+            certificates.push_str(&certificate);
+        }
+        // One of each host: a client that trusts the file trusts the server wherever it is.
+        if let Some(path) = &options.certificate {
+            std::fs::write(path, certificates)
+                .map_err(|source| Error::System { what: "write the certificate", source })?;
         }
         crew.start(Who::Lookout, self.client(), Role::Lookout { servers, alone: self.place == Place::Best }, &[])?;
         ready(crew, Who::Lookout, &mut notices).await?;

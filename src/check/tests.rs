@@ -105,7 +105,6 @@ impl Case {
             holder: Some((0, 3)),
             last_held: at(gone.unwrap_or(0).saturating_sub(10)),
             gone: gone.map(at),
-            let_go: false,
         });
         self.testimony.told.push(Told {
             client,

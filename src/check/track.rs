@@ -26,8 +26,6 @@ pub(super) struct Track {
     pub(super) last_held: Monotonic,
     /// The end of the first look that no longer did.
     pub(super) gone: Option<Monotonic>,
-    /// Whether that look showed its holder running without it: then the holder has closed it, and no exit.
-    pub(super) let_go: bool,
 }
 
 /// A TCP socket in a descriptor table that was in no state whenever it was looked at.
@@ -177,7 +175,6 @@ impl Tracks {
                     holder: None,
                     last_held: look.begun,
                     gone: None,
-                    let_go: false,
                 };
                 self.sockets.push(track);
                 self.by_inode.insert(socket.inode, self.sockets.len() - 1);
@@ -190,15 +187,8 @@ impl Tracks {
     /// The descriptor of this socket has another connection now: its holder ended the one before, as by a close.
     fn connected_anew(&mut self, before: usize, look: &Look<'_>) {
         let track = &mut self.sockets[before];
-        (track.gone, track.let_go) = (Some(look.ended), true);
+        track.gone = Some(look.ended);
         self.changed.sockets.insert(before);
-    }
-
-    /// These processes, by number and start, were seen to run at `at`.
-    pub(super) fn run(&mut self, at: Monotonic, running: &[(u32, u64)]) {
-        for process in self.processes.iter_mut().filter(|it| running.contains(&(it.pid, it.started))) {
-            process.last_running = process.last_running.max(at);
-        }
     }
 
     fn process(&mut self, process: &ProcessLook, look: &Look<'_>) -> usize {
@@ -307,16 +297,10 @@ impl Tracks {
                 self.changed.sockets.insert(at);
             }
             if is_held && track.gone.take().is_some() {
-                track.let_go = false;
                 self.changed.sockets.insert(at);
             }
-            if !is_held
-                && !lingers
-                && let Some((holder, _)) = track.holder
-            {
+            if !is_held && !lingers && track.holder.is_some() {
                 track.gone = Some(look.ended);
-                // As this very look showed it.
-                track.let_go = self.processes.get(holder).is_some_and(|holder| holder.last_running == look.begun);
                 self.changed.sockets.insert(at);
             }
             if !is_held && state.is_none() {

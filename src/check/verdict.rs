@@ -33,7 +33,7 @@ pub(super) fn fault_check(name: &str, outcome: Outcome, limits: &Limits) -> Faul
         }
     }
     let mut reason = explain(&judgement, course.stopped, cause.as_deref(), limits);
-    if judgement.verdict == CheckVerdict::NoConnection {
+    if all.is_empty() && matches!(judgement.verdict, CheckVerdict::NoConnection | CheckVerdict::Timeout) {
         reason.extend(meant(&testimony.elsewhere));
     }
     let (_, code, signal) = course.ended.unwrap_or((course.now, None, None));

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -131,7 +132,7 @@ impl Kind {
 
 /// Refuses places that the documents of one command cannot or must not go to: each for itself, and two of them in one.
 pub(super) fn may_go<'a>(documents: impl IntoIterator<Item = (Kind, &'a Path)>) -> Result<(), Failure> {
-    let mut taken: Vec<(Kind, PathBuf)> = Vec::new();
+    let mut taken: Vec<(Kind, Place)> = Vec::new();
     for (kind, path) in documents {
         kind.may_go_to(path)?;
         let Some(place) = place(path) else { continue };
@@ -149,14 +150,27 @@ pub(super) fn may_go<'a>(documents: impl IntoIterator<Item = (Kind, &'a Path)>) 
     Ok(())
 }
 
-/// What two names of one place have in common. A device holds nothing, so that it may be the place of several.
-fn place(path: &Path) -> Option<PathBuf> {
-    if path.exists() && !path.is_file() {
-        return None;
+/// What two names of one place have in common.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// What is there, by its device and inode.
+    There(u64, u64),
+    /// What will be made.
+    New(PathBuf),
+}
+
+/// None of a device: it holds nothing, so that it may be the place of several.
+fn place(path: &Path) -> Option<Place> {
+    let stdout = path == Path::new("-");
+    match std::fs::metadata(if stdout { Path::new("/proc/self/fd/1") } else { path }) {
+        Ok(it) if it.file_type().is_char_device() && !stdout => None,
+        Ok(it) => Some(Place::There(it.dev(), it.ino())),
+        Err(_) => {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let new = || Some(dir.canonicalize().ok()?.join(path.file_name()?));
+            Some(Place::New(new().unwrap_or_else(|| path.to_owned())))
+        }
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let new = || Some(dir.canonicalize().ok()?.join(path.file_name()?));
-    Some(path.canonicalize().ok().or_else(new).unwrap_or_else(|| path.to_owned()))
 }
 
 #[cfg(test)]
@@ -247,6 +261,9 @@ mod tests {
             assert!(failure.to_string().contains("--junit junit.xml"), "{failure}");
         }
         assert!(go(&new, &old).is_ok() && go(Path::new("-"), &new).is_ok());
+        let stdout = Path::new("/proc/self/fd/1");
+        let is_device = fs::metadata(stdout).unwrap().file_type().is_char_device();
+        assert_eq!(go(Path::new("-"), stdout).is_ok(), is_device, "another name of stdout, where it keeps anything");
         assert!(go(Path::new("/dev/null"), Path::new("/dev/null")).is_ok());
     }
 }

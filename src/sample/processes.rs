@@ -84,13 +84,6 @@ impl Processes {
         looks
     }
 
-    /// The number and the start of each process that the last look found and that runs: neither gone nor on its way out.
-    #[must_use]
-    pub fn running(&self) -> Vec<(u32, u64)> {
-        let runs = |it: &&Process| Stat::read(&it.directory, "stat").is_ok_and(|stat| stat.living && !stat.exiting);
-        self.known.iter().filter(runs).map(|it| (it.pid, it.stat.started)).collect()
-    }
-
     fn discover(&mut self) {
         if self.known.is_empty() {
             return;

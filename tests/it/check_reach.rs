@@ -99,3 +99,14 @@ fn the_checks_own_port_is_no_service() {
         check.done().exits(2).complains(&["wait for a service on port 1433", "hint: --ready-port"]);
     }
 }
+
+/// The last one written was the other host's, so that a client that checks did not reach the first.
+#[test]
+fn the_certificate_file_is_of_the_server_on_every_host() {
+    let places = ["--quiet", "--as", "db.test:1433", "--as", "localhost:1433", "--write-certificate", "ca.pem"];
+    let command = ["--", "sh", "-c", "cp ca.pem seen.pem"];
+    let Some(check) = check(&[&places[..], &command].concat()) else { return };
+    let done = check.done().exits(1);
+    let seen = std::fs::read_to_string(done.dir.path().join("seen.pem")).unwrap();
+    assert_eq!(seen.matches("BEGIN CERTIFICATE").count(), 4, "a leaf and its authority for each: {seen}");
+}

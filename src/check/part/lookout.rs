@@ -30,9 +30,6 @@ const CLOSEST: Duration = Duration::from_millis(2);
 const SHARE: u32 = 10;
 const SHARE_WOKEN: u32 = 4;
 
-/// So many processes are asked whether they run when a packet comes; more are left to the next look.
-const MOST_ASKED: usize = 64;
-
 /// How often changes are told.
 const EVERY: Duration = Duration::from_millis(50);
 
@@ -147,8 +144,7 @@ impl Lookout {
         }
     }
 
-    /// Whether a packet opened or closed a connection to the server. Who runs behind a FIN has not sent it by its exit: that
-    /// is asked at once, because a program may end right behind its last close, before the next look.
+    /// Whether a packet opened or closed a connection to the server.
     fn read_packets(&mut self) -> bool {
         let Some(tap) = &mut self.tap else { return false };
         let (ledger, elsewhere, changed) = (&mut self.ledger, &mut self.elsewhere, &mut self.changed);
@@ -161,10 +157,6 @@ impl Lookout {
                 elsewhere.note(&segment);
             }
         });
-        if woken && self.alive <= MOST_ASKED {
-            let at = Monotonic::now();
-            self.tracks.run(at, &self.processes.running());
-        }
         woken
     }
 

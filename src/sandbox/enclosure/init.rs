@@ -135,7 +135,12 @@ fn version(release: &str) -> (u32, u32) {
 /// of the namespace can be left, because each of them that is orphaned becomes ours.
 fn reap(command: Pid, caller: &OwnedFd, teller: &mut Teller) {
     hold_back_child_signal();
+    let mut due = Monotonic::now().after(births::EVERY);
     loop {
+        if due.remaining().is_zero() {
+            teller.tell();
+            due = Monotonic::now().after(births::EVERY);
+        }
         match rustix::io::retry_on_intr(|| rustix::process::wait(WaitOptions::NOHANG)) {
             Ok(Some((pid, status))) if pid == command => {
                 let end = CommandEnd {
@@ -148,11 +153,7 @@ fn reap(command: Pid, caller: &OwnedFd, teller: &mut Teller) {
                 let _ = tell(caller, &Told::Ended(end), None);
             }
             Ok(Some(_)) => {}
-            Ok(None) => {
-                if !child_signal_within(births::EVERY) {
-                    teller.tell();
-                }
-            }
+            Ok(None) => wait_for_child_signal(due.remaining()),
             Err(_) => return,
         }
     }
@@ -226,14 +227,15 @@ fn hold_back_child_signal() {
     }
 }
 
-/// Waits for a child's end; whether one came, or may have come, in that time.
-fn child_signal_within(time: Duration) -> bool {
+/// Waits for a child's end, for less than a second.
+fn wait_for_child_signal(time: Duration) {
     let timeout = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
     let set = only_child_signal();
     #[expect(unsafe_code, reason = "rustix has no sigtimedwait")]
     // SAFETY: both are whole, and what is known of the signal is not asked for.
-    let signal = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const timeout) };
-    signal >= 0
+    unsafe {
+        libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const timeout);
+    }
 }
 
 #[cfg(test)]
