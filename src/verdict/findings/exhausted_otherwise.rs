@@ -19,8 +19,13 @@ pub(super) fn rule(arm: &ArmRun) -> Option<Finding> {
         nobody if nobody.is_empty() => "No table of sockets tells what held them".to_owned(),
         held => format!("Of the sockets there were {held}"),
     };
-    let mut fixes: Vec<_> = named.iter().map(|(state, _)| fix(*state)).collect();
-    fixes.dedup();
+    let mut fixes = Vec::new();
+    for fix in named.iter().map(|(state, _)| fix(*state)) {
+        // States that share one need not be neighbours.
+        if !fixes.contains(&fix) {
+            fixes.push(fix);
+        }
+    }
     let fix =
         if fixes.is_empty() { "look at the client with `ss -tan` when it happens".into() } else { fixes.join("; ") };
     let text = format!(
@@ -76,6 +81,14 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("ESTABLISHED"), "one socket is nobody's cause: {text}");
+    }
+
+    #[test]
+    fn a_fix_of_several_states_is_told_once() {
+        let mix = [(TcpState::FinWait1, 800), (TcpState::CloseWait, 700), (TcpState::LastAck, 500)];
+        let text = rule(&arm(out(&mix))).unwrap().text;
+        assert!(text.contains("500 in LAST_ACK"), "{text}");
+        assert_eq!(text.matches("see why nobody acknowledges the client's FIN").count(), 1, "{text}");
     }
 
     #[test]
