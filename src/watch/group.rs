@@ -140,7 +140,8 @@ impl<'a> Groups<'a> {
 
     /// A socket that was in CLOSE_WAIT at the look before, at `before`, and is no more.
     pub(super) fn left(&mut self, row: &Row, before: Monotonic) {
-        let stayed = before.since(row.since) >= STAYED;
+        // As it was counted when it came.
+        let stayed = row.at_least || before.since(row.since) >= STAYED;
         tell(&mut self.holders, row.holder, stayed);
         if let Some(peer) = row.peer {
             tell(&mut self.peers, peer, stayed);
@@ -294,6 +295,20 @@ mod tests {
         // Nobody knows yet that it will close any.
         assert!(marked.iter().all(|second| (5..16).contains(second)), "{marked:?}");
         assert_eq!(late.marked(30..100), [0u64; 0], "it was there before");
+    }
+
+    #[test]
+    fn who_was_there_before_the_first_look_leaves_as_it_came() {
+        let none = BTreeSet::new();
+        let entry = entry(1, "10.0.0.1:20000", "10.0.0.9:1433", TcpState::CloseWait);
+        for (at_least, stayed) in [(true, 1), (false, 0)] {
+            let row = Row { entry, since: at(30), at_least, holder: Holder::Process(7), peer: None };
+            let mut groups = Groups::new(at(31), PortRange::LINUX_DEFAULT, &none);
+            groups.add(&row);
+            groups.left(&row, at(31));
+            let tally = &groups.holders[&row.holder];
+            assert_eq!((tally.stayed, tally.left), (stayed, Waiting { all: 1, stayed }), "{at_least}");
+        }
     }
 
     #[test]
