@@ -1,7 +1,8 @@
 //! What became of an arm's attempts: which end of them is worse than which, and what chance makes of a share.
 //!
 //! What is good depends on the arm: where every login is to be refused, a refusal is as good as it gets. So an end is worse
-//! only by what it took from better ones, or from others that are as far from a login. The choice not taken: to call every
+//! only by what it took from better ones, or from others that are as far from a login; and what several worse ends took, each
+//! of them little, is a loss of the end that fell. The choice not taken: to call every
 //! attempt bad that is not logged in, which tells nothing of most scenarios here.
 
 use super::metric::Metric;
@@ -63,10 +64,20 @@ impl Shares {
     }
 
     /// The standard error of a share in percent of `attempts`. Agresti and Coull (1998): none that was seen of few is not 0.
-    fn error(&self, outcome: Outcome, attempts: f64) -> f64 {
-        let p = (self.of[outcome as usize] / 100.0 * self.attempts + 1.0) / (self.attempts + 2.0);
+    fn error(&self, share: f64, attempts: f64) -> f64 {
+        let p = (share / 100.0 * self.attempts + 1.0) / (self.attempts + 2.0);
         100.0 * (p * (1.0 - p) / attempts.max(1.0)).sqrt()
     }
+}
+
+/// Attempts that ended worse, in points of a hundred.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    pub(super) by: f64,
+    /// The tolerance is a part of this.
+    pub(super) of: f64,
+    /// So much is nobody's.
+    pub(super) floor: f64,
 }
 
 impl Ends {
@@ -77,7 +88,7 @@ impl Ends {
 
     /// By how many points of a hundred the new end of the attempts is worse in this: what left a login, or what any other
     /// end took from better ones and from its equals.
-    pub(super) fn worse_by(&self, outcome: Outcome) -> f64 {
+    fn worse_by(&self, outcome: Outcome) -> f64 {
         let rises = -self.falls(outcome);
         if outcome == Outcome::LoggedIn {
             return -rises;
@@ -88,8 +99,40 @@ impl Ends {
         rises.min(better.max(0.0) + equals)
     }
 
+    /// What the tolerance is held against, one by one: what this end took; and, where it fell the most, what all ends that
+    /// are so near to a login lost together, however many took of them.
+    pub(super) fn losses(&self, outcome: Outcome) -> Vec<Loss> {
+        let own = Loss { by: self.worse_by(outcome), of: self.pool(outcome), floor: self.floor(outcome) };
+        let together = (1..=rank(outcome)).filter(|least| self.fell_most(*least) == Some(outcome));
+        std::iter::once(own).chain(together.map(|least| self.loss(least))).collect()
+    }
+
+    /// By how many points it is better: a login by its rise, a rise by what came of worse ends, a fall by what went to
+    /// better ones.
+    pub(super) fn better_by(&self, outcome: Outcome) -> f64 {
+        let falls = self.falls(outcome);
+        if falls <= 0.0 || outcome == Outcome::LoggedIn {
+            return -falls - self.worse_by(outcome).max(0.0);
+        }
+        falls.min(-self.loss(rank(outcome) + 1).by)
+    }
+
+    /// What fell of the ends of that rank and of better ones.
+    fn loss(&self, least: u8) -> Loss {
+        let share = |of: &[f64; OUTCOMES]| all().filter(|it| rank(*it) >= least).map(|it| of[it as usize]).sum::<f64>();
+        let (base, new) = (share(&self.base.of), share(&self.new.of));
+        let error = self.base.error(base, self.base.attempts).hypot(self.new.error(new, self.new.attempts));
+        Loss { by: base - new, of: base, floor: RESOLUTION.max(CHANCE * error) }
+    }
+
+    /// Which of the ends of that rank and of better ones fell the most.
+    fn fell_most(&self, least: u8) -> Option<Outcome> {
+        let fell = all().filter(|it| rank(*it) >= least && self.falls(*it) > 0.0);
+        fell.max_by(|a, b| self.falls(*a).total_cmp(&self.falls(*b)))
+    }
+
     /// What it could have taken from, in percent of the base's attempts: the tolerance is a part of this.
-    pub(super) fn pool(&self, outcome: Outcome) -> f64 {
+    fn pool(&self, outcome: Outcome) -> f64 {
         if outcome == Outcome::LoggedIn {
             return self.base.of[outcome as usize];
         }
@@ -108,7 +151,8 @@ impl Ends {
     }
 
     fn error(&self, outcome: Outcome, base: f64, new: f64) -> f64 {
-        self.base.error(outcome, base).hypot(self.new.error(outcome, new))
+        let share = |of: &[f64; OUTCOMES]| of[outcome as usize];
+        self.base.error(share(&self.base.of), base).hypot(self.new.error(share(&self.new.of), new))
     }
 
     fn falls(&self, outcome: Outcome) -> f64 {
@@ -187,6 +231,25 @@ mod tests {
                 assert!((ends.worse_by(*outcome) - *by as f64).abs() < 1e-9, "{base:?} {new:?} {outcome:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_several_worse_ends_took_is_one_loss() {
+        let beyond = |ends: &Ends, outcome| ends.losses(outcome).iter().any(|loss| loss.by > loss.of / 10.0);
+        let rejected = [(LoginRejected, 2000)];
+        let split = ends(&rejected, &[(LoginRejected, 1680), (Refused, 160), (Other, 160)]);
+        assert!(beyond(&split, LoginRejected) && !beyond(&split, Refused) && !beyond(&split, Other));
+        assert!(split.better_by(LoginRejected) <= 0.0, "it went nowhere better");
+        let logged_in = ends(&rejected, &[(LoginRejected, 1000), (LoggedIn, 1000)]);
+        assert!((logged_in.better_by(LoginRejected) - 50.0).abs() < 1e-9);
+        let equal = ends(&rejected, &rejected);
+        let leak = [(LoginRejected, 800), (PortsExhausted, 1200)];
+        let mended = ends(&leak, &rejected);
+        for outcome in all() {
+            assert!(![&logged_in, &equal, &mended].iter().any(|ends| beyond(ends, outcome)), "{outcome:?}");
+        }
+        assert!((mended.better_by(LoginRejected) - 60.0).abs() < 1e-9);
+        assert!((mended.better_by(PortsExhausted) - 60.0).abs() < 1e-9);
     }
 
     #[test]

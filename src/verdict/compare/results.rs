@@ -3,7 +3,7 @@
 use super::super::interval::{self, Interval};
 use super::super::summarise;
 use super::metric::{METRICS, Metric};
-use super::outcomes::{Ends, Families};
+use super::outcomes::{Ends, Families, Loss};
 use super::settings;
 use crate::record::{ArmSummary, Change, Comparison, ComparisonRow, Outcome, Run, Scale, Severity, Summary};
 
@@ -76,7 +76,8 @@ struct Figure<'a> {
 fn figures<'a>(arm: &'a str, base: &Summary, new: &Summary) -> Vec<Figure<'a>> {
     let (base, new) = (played(base, arm), played(new, arm));
     let ends = Ends::of(&base, &new);
-    let attempts = base.iter().chain(&new).map(|arm| arm.attempts).min().unwrap_or(0);
+    // A repetition without an attempt has no shares, and says nothing of what they vary by.
+    let attempts = base.iter().chain(&new).map(|arm| arm.attempts).filter(|n| *n > 0).min().unwrap_or(0);
     let figure = |metric: &'static Metric| {
         let values =
             |arms: &[&ArmSummary]| arms.iter().filter_map(|it| metric.scaled((metric.of)(it)?)).collect::<Vec<_>>();
@@ -127,22 +128,26 @@ impl Figure<'_> {
         }
     }
 
+    fn floor(&self) -> f64 {
+        match (self.metric.outcome, self.ends) {
+            (Some(outcome), Some(ends)) => ends.floor(outcome),
+            _ => self.metric.floor,
+        }
+    }
+
     /// What it came to, and whether the floor alone keeps it from being a change.
     fn change(&self, base: f64, new: f64, interval: Option<Interval>, tolerance: f64) -> (Change, bool) {
         let worse = if self.metric.higher_is_worse { new - base } else { base - new };
-        // How much worse it is and how much better, of what the tolerance is a part, and what is nobody's.
-        let (worse, better, of, floor) = match (self.metric.outcome, self.ends) {
-            (Some(outcome), Some(ends)) => {
-                let by = ends.worse_by(outcome);
-                // A rise that came of worse ends is a gain.
-                (by, worse.abs() - by.max(0.0), ends.pool(outcome), ends.floor(outcome))
-            }
-            _ => (worse, -worse, base, self.metric.floor),
+        let floor = self.floor();
+        let (losses, better) = match (self.metric.outcome, self.ends) {
+            (Some(outcome), Some(ends)) => (ends.losses(outcome), ends.better_by(outcome)),
+            _ => (vec![Loss { by: worse, of: base, floor }], -worse),
         };
         let chance = interval.is_some_and(|it| !it.excludes_zero());
-        match (worse > of * tolerance, better > base * tolerance) {
+        let beyond: Vec<_> = losses.into_iter().filter(|loss| loss.by > loss.of * tolerance).collect();
+        match (!beyond.is_empty(), better > base * tolerance) {
             _ if chance => (Change::Unchanged, false),
-            (true, _) if worse > floor => (Change::Regressed, false),
+            (true, _) if beyond.iter().any(|loss| loss.by > loss.floor) => (Change::Regressed, false),
             (false, true) if better > floor => (Change::Improved, false),
             (false, false) => (Change::Unchanged, false),
             _ => (Change::Unchanged, true),

@@ -84,7 +84,7 @@ fn ends(outcomes: &[(Outcome, u64)], total_ms: u64) -> Run {
 fn logins_that_fail_are_a_regression_whatever_the_arm_is_for() {
     use Outcome::{ClosedEarly, LoggedIn, LoginRejected, PortsExhausted, Refused, TimedOut};
     type Counted<'a> = &'a [(Outcome, u64)];
-    let cases: [(Counted, Counted, Counted); 10] = [
+    let cases: [(Counted, Counted, Counted); 11] = [
         (&[(LoggedIn, 300)], &[(Refused, 300)], &[(LoggedIn, 0), (Refused, 300)]),
         (&[(LoggedIn, 300)], &[(ClosedEarly, 300)], &[(LoggedIn, 0), (ClosedEarly, 300)]),
         (&[(LoggedIn, 300)], &[(LoggedIn, 144), (LoginRejected, 156)], &[(LoggedIn, 0), (LoginRejected, 156)]),
@@ -93,7 +93,13 @@ fn logins_that_fail_are_a_regression_whatever_the_arm_is_for() {
         (&[(LoggedIn, 144), (LoginRejected, 156)], &[(LoggedIn, 120), (LoginRejected, 180)], &[]),
         (&[(Refused, 300)], &[(Refused, 300)], &[]),
         (&[(LoginRejected, 300)], &[(LoginRejected, 300)], &[]),
-        (&[(LoginRejected, 300)], &[(TimedOut, 300)], &[(TimedOut, 300)]),
+        (&[(LoginRejected, 300)], &[(TimedOut, 300)], &[(LoginRejected, 0), (TimedOut, 300)]),
+        // Each of the two within the tolerance.
+        (
+            &[(LoginRejected, 2000)],
+            &[(LoginRejected, 1680), (TimedOut, 160), (ClosedEarly, 160)],
+            &[(LoginRejected, 1680)],
+        ),
         (&[(LoginRejected, 120), (PortsExhausted, 180)], &[(LoginRejected, 300)], &[]),
         (&[(Refused, 300)], &[(LoggedIn, 300)], &[]),
     ];
@@ -105,6 +111,22 @@ fn logins_that_fail_are_a_regression_whatever_the_arm_is_for() {
         assert_eq!(regressed, expected.iter().collect::<Vec<_>>(), "{base:?} {new:?}");
         assert_eq!(found.passed, worse.is_empty(), "{base:?} {new:?}: {found:?}");
     }
+}
+
+#[test]
+fn a_repetition_without_an_attempt_hides_no_failures() {
+    let played = |outcomes: &[(Outcome, u64)], empty: bool| {
+        let mut run = ends(outcomes, 1);
+        (0..3).for_each(|_| run.merge(ends(outcomes, 1)));
+        if empty {
+            run.merge(run_of(&[Story::new("app")], &[]));
+        }
+        run
+    };
+    let mixed = |logged_in, refused| [(Outcome::LoggedIn, logged_in), (Outcome::Refused, refused)];
+    let (base, new) = (played(&mixed(200, 100), true), played(&mixed(100, 200), false));
+    let found = compare(("base", &base), ("new", &new), 0.1);
+    assert_eq!(change(&found, "outcomes_pct.refused"), Change::Regressed, "{found:?}");
 }
 
 #[test]
