@@ -187,8 +187,13 @@ impl Open {
                 told.closed_first.server_rst += 1;
                 return self.end(told, at);
             }
-            (Step::ClientRst | Step::ServerRst, Stage::ServerClosed | Stage::ClientClosed) => {
+            (Step::ClientRst, Stage::ServerClosed | Stage::ClientClosed) | (Step::ServerRst, Stage::ClientClosed) => {
                 return self.end(told, at);
+            }
+            // That the client never closed it, or would have later, nobody can tell: this time is not the client's.
+            (Step::ServerRst, Stage::ServerClosed) => {
+                *told.close_wait_reset.get_or_insert(0) += 1;
+                return self.over(told, at);
             }
         }
         false
@@ -226,10 +231,14 @@ impl Open {
     }
 
     fn end(&self, told: &mut LedgerInterval, at: Monotonic) -> bool {
-        let took = at.since(self.since);
         if self.stage == Stage::ServerClosed {
-            told.close_wait_time.record(took);
+            told.close_wait_time.record(at.since(self.since));
         }
+        self.over(told, at)
+    }
+
+    fn over(&self, told: &mut LedgerInterval, at: Monotonic) -> bool {
+        let took = at.since(self.since);
         if matches!(self.stage, Stage::ServerClosed | Stage::ClientClosed) && !self.expired {
             told.fin_wait_2_time.record(took);
         }

@@ -47,9 +47,12 @@ pub struct LedgerInterval {
     pub lost: u64,
     /// SYN that found the ledger full: connections that it does not show.
     pub omitted: u64,
-    /// How long the client was in CLOSE_WAIT, of those that left it: from the server's FIN to the client's FIN, or to an
-    /// RST of either.
+    /// How long the client was in CLOSE_WAIT, of those that it closed: from the server's FIN to the client's FIN or RST.
+    /// One that the server's side reset meanwhile is not among them: nobody knows when the client would have closed it.
     pub close_wait_time: Histogram,
+    /// Those that the server's side reset while the client was in CLOSE_WAIT; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_wait_reset: Option<u64>,
     /// How long whoever closed first waited for the other's close, of those that were closed by both or reset meanwhile:
     /// FIN_WAIT_1 and FIN_WAIT_2 of that end. One that the kernel ended before, as `fin_wait_2_expired` counts them, is
     /// among them with `tcp_fin_timeout`; where that is absent, the kernel may have ended any of them before.
@@ -168,6 +171,9 @@ impl LedgerInterval {
             *sum += more;
         }
         self.fin_wait_2_expired = self.fin_wait_2_expired.zip(next.fin_wait_2_expired).map(|(own, next)| own + next);
+        if let Some(next) = next.close_wait_reset {
+            *self.close_wait_reset.get_or_insert(0) += next;
+        }
         self.close_wait_time.merge(&next.close_wait_time);
         self.fin_wait_2_time.merge(&next.fin_wait_2_time);
         self.lifetime.merge(&next.lifetime);

@@ -174,8 +174,8 @@ pub struct LedgerSummary {
     pub established: StateSummary,
     /// Connections that the server had closed and the client had not: the most at once, and at the end. Exact.
     pub close_wait: StateSummary,
-    /// How long the client was in CLOSE_WAIT, of connections that left it: from the server's FIN to the client's FIN, or
-    /// to an RST of either.
+    /// How long the client was in CLOSE_WAIT, of connections that it closed: from the server's FIN to the client's FIN or
+    /// RST. One that the server's side reset meanwhile is not among them.
     pub close_wait_ms: PhaseSummary,
     /// How long those that were in CLOSE_WAIT at the end had been so.
     pub close_wait_open_ms: PhaseSummary,

@@ -58,6 +58,11 @@ fn segments_become_numbers() {
             &["> syn 9", "< syn ack 5", "< fin 6", "> rst 10"],
             ([1, 1, 0, 1, 0], [0, 0, 1, 0], [0; 3]),
         ),
+        (
+            "a reset by the server after its own close",
+            &["> syn 9", "< syn ack 5", "< fin 6", "< rst 7"],
+            ([1, 1, 0, 1, 0], [0, 0, 1, 0], [0; 3]),
+        ),
         ("refused", &["> syn 9", "< rst ack 0"], ([1, 0, 1, 1, 0], [0; 4], [0; 3])),
         ("unanswered", &["> syn 9", "> syn 9", "> syn 9"], ([1, 0, 0, 0, 0], [0; 4], [0; 3])),
         (
@@ -107,6 +112,12 @@ fn times_run_from_the_first_close_to_the_end() {
     is(&client_first.fin_wait_2_time, Some(1));
     let reset = told(&["> syn 9", "< syn ack 5", "< fin 6", "> rst 10"]);
     is(&reset.close_wait_time, Some(1));
+    // A far side or a middlebox that gives up a leaked connection closes nothing of the client's.
+    let given_up = told(&["> syn 9", "< syn ack 5", "< fin 6", "< rst 7"]);
+    is(&given_up.close_wait_time, None);
+    assert_eq!(given_up.close_wait_reset, Some(1));
+    is(&given_up.fin_wait_2_time, Some(1));
+    is(&given_up.lifetime, Some(3));
     let refused = told(&["> syn 9", "< rst ack 0"]);
     is(&refused.lifetime, None);
     let leaky = noted(&["> syn 9", "< syn ack 5", "< fin 6"]);

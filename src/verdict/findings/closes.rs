@@ -20,8 +20,10 @@ const MISSED: u64 = 100;
 
 /// What became of them.
 pub(super) struct Closes<'a> {
-    /// Those that left CLOSE_WAIT.
+    /// Those that left CLOSE_WAIT by the client's close.
     pub(super) ended: u64,
+    /// Those that the server's side reset meanwhile.
+    pub(super) reset: u64,
     /// Those among them that had been in it for [`LATE`] or longer; 0 where they are too few to say so.
     pub(super) late: u64,
     /// The median of those.
@@ -53,6 +55,7 @@ pub(super) fn of(arm: &ArmRun) -> Option<Closes<'_>> {
     let median = |late: u64| times.at(1.0 - late as f64 / (2.0 * ended as f64)).filter(|_| late > 0);
     let mut closes = Closes {
         ended,
+        reset: ledger.close_wait_reset.unwrap_or(0),
         late,
         late_median: median(late).unwrap_or_default(),
         longest,
@@ -79,9 +82,16 @@ impl Closes<'_> {
             0 => String::new(),
             n => format!("; of {} that were in it at the end for less long it is too early to tell", Count(n)),
         };
+        let reset = match self.reset {
+            0 => String::new(),
+            n => format!(" The server's side reset {} that the client had not closed.", Count(n)),
+        };
         match self.ended {
+            0 if self.reset > 0 => format!(
+                "The client closed none before the arm ended, at most {oldest} after it came to CLOSE_WAIT.{reset}"
+            ),
             0 => format!("None left CLOSE_WAIT before the arm ended, at most {oldest} after it came to it."),
-            _ => format!("{ended} left CLOSE_WAIT, after at most {longest}{left}{younger}."),
+            _ => format!("{ended} left CLOSE_WAIT, after at most {longest}{left}{younger}.{reset}"),
         }
     }
 
@@ -180,6 +190,30 @@ mod tests {
             "400 left CLOSE_WAIT, after at most 2.0 s; 300 were still in it when the arm ended, for at most 5.0 s; of 7 that \
              were in it at the end for less long it is too early to tell.",
         );
+    }
+
+    #[test]
+    fn what_the_servers_side_reset_is_no_close_of_the_client() {
+        let story = Story::new("app").close_waits(6000, &[], &[(5000, 300)]);
+        let from = Duration::from_secs(6);
+        let close_wait_age = arm(story).ledger.unwrap().close_wait_age;
+        let reset = LedgerInterval {
+            from,
+            to: from,
+            opened: 400,
+            close_wait_reset: Some(100),
+            close_wait_age,
+            ..Default::default()
+        };
+        let arm = arm(Story::new("app").ledger(reset));
+        let closes = of(&arm).unwrap();
+        assert_eq!((closes.ended, closes.late, closes.left), (0, 0, 300));
+        assert!(
+            closes.told().ends_with("The server's side reset 100 that the client had not closed."),
+            "{}",
+            closes.told()
+        );
+        assert!(closes.told().starts_with("The client closed none before the arm ended"), "{}", closes.told());
     }
 
     #[test]
