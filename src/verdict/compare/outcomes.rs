@@ -2,8 +2,8 @@
 //!
 //! What is good depends on the arm: where every login is to be refused, a refusal is as good as it gets. So an end is worse
 //! only by what it took from better ones, or from others that are as far from a login; and what several worse ends took, each
-//! of them little, is a loss of the end that fell. The choice not taken: to call every
-//! attempt bad that is not logged in, which tells nothing of most scenarios here.
+//! of them little, is a loss of the end that fell. The choice not taken: to call every attempt bad that is not logged in,
+//! which tells nothing of most scenarios here.
 
 use super::metric::Metric;
 use crate::record::{ArmSummary, Named as _, Outcome};
