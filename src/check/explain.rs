@@ -67,7 +67,8 @@ fn by_verdict(judgement: &Judgement, stopped: Stopped, limits: &Limits) -> Strin
             format!(
                 "{open} of {}: each ended with {ended}, sooner than {grace} after its login had failed, so whether the program \
                  would have closed it cannot be said. To decide it,{hint} keep the program running for the grace and 1 s ({}) \
-                 after its last login; where it closes its connections, 100 ms after the last close are enough.",
+                 after its last login; where it closes its connections, 100 ms after the last close are enough. \
+                 --allow-undecided passes it.",
                 connections(made),
                 Span(limits.grace + Duration::from_secs(1))
             )
