@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::Signal;
@@ -22,6 +22,12 @@ pub(super) const MOST_DESCRIPTORS: usize = 3;
 
 /// How often, and how many milliseconds apart, the pair is asked whether it runs: 5 s in all.
 const CARRIER_LOOKS: u32 = 5000;
+
+/// How large a table of connections a namespace's children get; not there before Linux 6.1.
+const TABLE_OF_CHILDREN: &CStr = c"/proc/sys/net/ipv4/tcp_child_ehash_entries";
+
+/// The entries of each host's own table: what Linux gives a machine of 8 GB.
+const TABLE: &[u8] = b"65536";
 
 /// A setting to be written: the file and its text.
 type Write = (CString, Vec<u8>);
@@ -106,6 +112,11 @@ impl Script {
     fn make(&mut self) -> Result<Made, Failed> {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::DieWithParent)?;
         let user = self.user.as_ref().map(make_user_namespace).transpose()?;
+        if rustix::fs::access(TABLE_OF_CHILDREN, Access::EXISTS).is_ok() {
+            // Only to be the parent of the others: the machine's own setting is not ours to write.
+            unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
+            give_children_a_table();
+        }
         let server = make_network_namespace()?;
         let server_links = links::open().at(Step::Netlink)?;
         let server_texts = set_up_host(&server_links, &self.loopback_up, &self.first, &self.files)?;
@@ -113,6 +124,7 @@ impl Script {
             return Ok(Made { user, server, server_texts, client: None });
         };
         rustix::io::dup2(&server, &mut second.first_namespace).at(Step::OpenNamespace)?;
+        give_children_a_table();
         let client = make_network_namespace()?;
         let client_links = links::open().at(Step::Netlink)?;
         let client_texts = set_up_host(&client_links, &self.loopback_up, &second.settings, &self.files)?;
@@ -185,6 +197,12 @@ fn make_user_namespace(maps: &[Write; 3]) -> Result<OwnedFd, Failed> {
         write_file(file, text).at(Step::IdMap)?;
     }
     open(c"/proc/self/ns/user", OFlags::RDONLY).at(Step::OpenNamespace)
+}
+
+/// A table of connections of its own for each network namespace that is made in this one. All others of the machine share
+/// one, and whoever asks for a namespace's sockets walks through everybody's; with that alone the sandbox works too.
+fn give_children_a_table() {
+    let _: Result<(), Errno> = write_file(TABLE_OF_CHILDREN, TABLE);
 }
 
 /// Makes a network namespace, and leaves this process in it.

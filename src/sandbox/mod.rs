@@ -1,9 +1,10 @@
 //! Hosts made of namespaces, gone when dropped: a client's host and a server's host on one machine.
 //!
 //! A [`Sandbox`] is two [`Host`]s. At its best level they are two network namespaces joined by a veth pair, with a port
-//! range and TCP settings of their own, so that a run can exhaust every port without touching this machine. Where
-//! namespaces are forbidden it falls back, level by level, and says so. Nothing but file descriptors (and the
-//! processes inside) keeps the namespaces alive: there is no name under `/run/netns` to clean up after `kill -9`.
+//! range, TCP settings and (from Linux 6.1 on) a table of connections of their own, so that a run can exhaust every
+//! port without touching this machine. Where namespaces are forbidden it falls back, level by level, and says so.
+//! Nothing but file descriptors (and the processes inside) keeps the namespaces alive: there is no name under
+//! `/run/netns` to clean up after `kill -9`.
 //!
 //! An [`Enclosure`] is for a command that is not ours: a PID and a mount namespace inside a host, from which no daemon
 //! escapes and in which names resolve as the run says.

@@ -58,6 +58,19 @@ fn cat_inside(host: &Host, file: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+#[test]
+fn each_host_has_a_table_of_connections_of_its_own() {
+    let test = "each_host_has_a_table_of_connections_of_its_own";
+    if !std::path::Path::new("/proc/sys/net/ipv4/tcp_child_ehash_entries").exists() {
+        return crate::skipped(test, "Linux before 6.1 has one table for all namespaces");
+    }
+    let Some(sandbox) = sandbox(test, &two_hosts()) else { return };
+    for host in [sandbox.client(), sandbox.server()] {
+        // The kernel tells a table that is shared by a negative number.
+        assert_eq!(cat_inside(host, "/proc/sys/net/ipv4/tcp_ehash_entries"), "65536");
+    }
+}
+
 /// Not a test by itself: the code that other tests run inside a host.
 #[test]
 fn acts_inside_a_host() {
