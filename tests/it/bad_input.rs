@@ -1,6 +1,6 @@
 //! Bad input gets a clear message, a position or a hint, and the documented exit code; nothing is started.
 
-use crate::harness::{closewait, program};
+use crate::harness::{closewait, free_port, program};
 
 #[test]
 fn every_error_of_a_scenario_is_shown_at_once_with_its_place() {
@@ -80,10 +80,7 @@ fn a_host_that_does_not_resolve() {
 
 #[test]
 fn a_target_that_refuses_and_one_that_is_another_machine() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    closewait(&["run", "--target", &format!("127.0.0.1:{port}"), "--driver", "tcp", "--attempts", "1"])
+    closewait(&["run", "--target", &format!("127.0.0.1:{}", free_port()), "--driver", "tcp", "--attempts", "1"])
         .done()
         .exits(3)
         .complains(&["refused", "hint:", "closewait serve"]);

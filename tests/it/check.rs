@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Closewait, Done, closewait, program, skipped};
+use crate::harness::{Closewait, Done, closewait, free_port, program, skipped};
 
 /// Commands in C, by the name that a command line knows them by. They are part of this program, so that a user who may
 /// not read the source tree can be the one who runs it.
@@ -287,8 +287,7 @@ mod places {
 
     #[test]
     fn on_this_machines_network_a_name_is_the_server() {
-        // A port that was free a moment ago.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let alias = format!("db.test:{port}");
         let options = [&JSON[..], &SOON, &["--allow-network", "--as", &alias], &LOOK].concat();
         let Some((document, seen)) = seen(check(&options)) else { return };

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::check::{check, verdict};
-use crate::harness::closewait;
+use crate::harness::{closewait, free_port};
 
 /// A refusal by nobody at the server's port once counted as a connection, and passed.
 #[test]
@@ -48,8 +48,7 @@ fn every_address_that_can_be_one_is_the_server() {
 
 #[test]
 fn on_this_machines_network_every_loopback_address_can_be_the_server() {
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (own, name) = (format!("127.5.5.5:{port}"), format!("db.test:{port}"));
     let options = ["--allow-network", "--as", &own, "--as", &name];
     let Some(fault) = verdict(&options, &["./fixed"], 0, "clean") else { return };

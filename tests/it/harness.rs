@@ -1,7 +1,9 @@
 //! A small DSL that runs the real program and looks at what it leaves.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Output;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -22,6 +24,14 @@ pub(crate) struct Done {
 /// The program under test: cargo's, or the copy that `CLOSEWAIT_BIN` names for a user who may not read cargo's.
 pub(crate) fn program() -> String {
     std::env::var("CLOSEWAIT_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_closewait").to_owned())
+}
+
+/// A port of loopback that nobody has, below the ephemeral ports: no client gets it next, or had it a moment ago and left a
+/// TIME_WAIT that leads there.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(21_433);
+    let mut ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(10_000);
+    ports.find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()).expect("a free port")
 }
 
 /// The program with these arguments.

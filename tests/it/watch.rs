@@ -15,7 +15,7 @@ use closewait::watch::{Looker, Model, Scope, Terminal, Theme, live};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::harness::{closewait, program, skipped};
+use crate::harness::{closewait, free_port, program, skipped};
 use crate::kill::{kill, wait_until};
 
 /// What leads out of the full screen, and brings the cursor back.
@@ -115,19 +115,9 @@ fn without_a_terminal_it_says_what_else_there_is() {
     closewait(&["watch", "--json", "no/such/place.json"]).done().exits(2).complains(&["mkdir -p"]);
 }
 
-/// Connections of this process: `established` open, `leaked` in CLOSE_WAIT.
-fn connections(established: usize, leaked: usize) -> (u16, Vec<TcpStream>) {
-    connected(&TcpListener::bind("127.0.0.1:0").unwrap(), established, leaked)
-}
-
-/// As `connections`, to a listener below the ephemeral ports: one of those may have been a client's a moment ago, and the
-/// TIME_WAIT that this left at a server leads to it too.
-fn connections_alone(established: usize, leaked: usize) -> (u16, Vec<TcpStream>) {
-    let listener = (21_433..32_768).find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    connected(&listener.expect("a free port"), established, leaked)
-}
-
-fn connected(listener: &TcpListener, established: usize, leaked: usize) -> (u16, Vec<TcpStream>) {
+/// Connections of this process to `port`: `established` open, `leaked` in CLOSE_WAIT.
+fn connections(port: u16, established: usize, leaked: usize) -> (u16, Vec<TcpStream>) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let address = listener.local_addr().unwrap();
     let mut held = Vec::new();
     for at in 0..established + leaked {
@@ -142,7 +132,7 @@ fn connected(listener: &TcpListener, established: usize, leaked: usize) -> (u16,
 
 #[test]
 fn one_look_is_what_there_is() {
-    let (port, held) = connections_alone(3, 5);
+    let (port, held) = connections(free_port(), 3, 5);
     let (place, pid) = (format!("127.0.0.1:{port}"), std::process::id());
     for arguments in [[format!(":{port}"), "--json".into(), "-".into()], [place, "--json".into(), "-".into()]] {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -174,7 +164,7 @@ fn one_look_is_what_there_is() {
 
 #[test]
 fn a_key_ends_it_and_the_terminal_is_the_shells_again() {
-    let (port, held) = connections(0, 7);
+    let (port, held) = connections(free_port(), 0, 7);
     let mut screen = Screen::watch(&[&format!(":{port}")]);
     screen.shows("CLOSE_WAIT");
     assert!(!screen.is_a_shells());
@@ -262,7 +252,7 @@ fn the_end_of_the_watched_process_is_said() {
 #[test]
 fn it_counts_the_ports_that_doctor_counts() {
     // In the range, and hence no connection's.
-    let (port, held) = connections(1, 0);
+    let (port, held) = connections(0, 1, 0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     wait_until("both look while nobody else begins or ends to listen", || {
         let doctor = closewait(&["doctor", "--json", "-"]).done().json();
@@ -276,7 +266,7 @@ fn it_counts_the_ports_that_doctor_counts() {
 
 #[test]
 fn a_stuck_socket_is_destroyed_after_a_yes_and_a_snapshot_is_written() {
-    let (port, mut held) = connections(0, 1);
+    let (port, mut held) = connections(free_port(), 0, 1);
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(program());
     command.args(["watch", &format!(":{port}")]).current_dir(dir.path());
