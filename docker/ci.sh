@@ -174,6 +174,18 @@ check_without_namespaces() {
     [ "$status" -eq 3 ] && grep -q '{host} and {port}' "$work/check.txt" && ! grep -q 'checking under' "$work/check.txt"
 }
 
+# The walls of a container: its own memory among them, and why it may make no namespace. A look at its sockets.
+walls_of_a_container() {
+    docker run --rm --init --memory 256m "$image" doctor --json - >"$work/doctor.json" 2>"$work/doctor.txt" || {
+        cat "$work/doctor.txt"
+        return 1
+    }
+    judge "$work/doctor.json" 'run["passed"]' 'run["namespaces"]["level"] == "port-range"' \
+        'any("seccomp" in it for it in run["namespaces"]["refusals"])' \
+        '[it["limit"] for it in run["walls"] if it["name"] == "cgroup_memory"] == [256 << 20]' || return
+    docker run --rm --init "$image" watch --once | grep -q 'all TCP sockets: 0 sockets'
+}
+
 config_of_sql_server() {
     MSSQL_SA_PASSWORD=not-used docker-compose -f "$here/compose.yaml" config
 }
@@ -184,12 +196,14 @@ install_packages
 command -v python3 >/dev/null || skip "no python3 to read the results with"
 trap finish EXIT
 start_engine
-export -f compose judge two_machines verdict_can_fail without_namespaces check_without_namespaces config_of_sql_server
+export -f compose judge two_machines verdict_can_fail without_namespaces check_without_namespaces walls_of_a_container \
+    config_of_sql_server
 export here image project work
 if step "the image builds" 1800 "$here/build.sh" "$image"; then
     step "two machines: leaky runs out of ports, orderly does not" 120 bash -c two_machines
     step "two machines: the verdict can fail" 120 bash -c verdict_can_fail
     step "default seccomp profile: falls back to a port range, and passes" 120 bash -c without_namespaces
     step "default seccomp profile: a program under test is checked, and what is weaker is said" 120 bash -c check_without_namespaces
+    step "default seccomp profile: doctor tells the container's walls, watch its sockets" 60 bash -c walls_of_a_container
 fi
 step "compose.yaml is valid" 60 bash -c config_of_sql_server
