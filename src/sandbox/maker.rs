@@ -29,6 +29,9 @@ const TABLE_OF_CHILDREN: &CStr = c"/proc/sys/net/ipv4/tcp_child_ehash_entries";
 /// The entries of each host's own table: what Linux gives a machine of 8 GB.
 const TABLE: &[u8] = b"65536";
 
+/// What the kernel derives from the size of a namespace's table: without one of its own, from the machine's.
+const DERIVED: [&CStr; 2] = [c"/proc/sys/net/ipv4/tcp_max_tw_buckets", c"/proc/sys/net/ipv4/tcp_max_syn_backlog"];
+
 /// A setting to be written: the file and its text.
 type Write = (CString, Vec<u8>);
 
@@ -112,20 +115,15 @@ impl Script {
     fn make(&mut self) -> Result<Made, Failed> {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::DieWithParent)?;
         let user = self.user.as_ref().map(make_user_namespace).transpose()?;
-        if rustix::fs::access(TABLE_OF_CHILDREN, Access::EXISTS).is_ok() {
-            // Only to be the parent of the others: the machine's own setting is not ours to write.
-            unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
-            give_children_a_table();
-        }
-        let server = make_network_namespace()?;
+        let parent = Parent::make()?;
+        let server = parent.make_network_namespace()?;
         let server_links = links::open().at(Step::Netlink)?;
         let server_texts = set_up_host(&server_links, &self.loopback_up, &self.first, &self.files)?;
         let Some(second) = &mut self.second else {
             return Ok(Made { user, server, server_texts, client: None });
         };
         rustix::io::dup2(&server, &mut second.first_namespace).at(Step::OpenNamespace)?;
-        give_children_a_table();
-        let client = make_network_namespace()?;
+        let client = parent.make_network_namespace()?;
         let client_links = links::open().at(Step::Netlink)?;
         let client_texts = set_up_host(&client_links, &self.loopback_up, &second.settings, &self.files)?;
         second.join(&client_links, &server_links)?;
@@ -199,16 +197,39 @@ fn make_user_namespace(maps: &[Write; 3]) -> Result<OwnedFd, Failed> {
     open(c"/proc/self/ns/user", OFlags::RDONLY).at(Step::OpenNamespace)
 }
 
-/// A table of connections of its own for each network namespace that is made in this one. All others of the machine share
-/// one, and whoever asks for a namespace's sockets walks through everybody's; with that alone the sandbox works too.
-fn give_children_a_table() {
-    let _: Result<(), Errno> = write_file(TABLE_OF_CHILDREN, TABLE);
+/// The parent of the hosts' network namespaces, which gives each a table of connections of its own. All others of the machine
+/// share one, and whoever asks for a namespace's sockets walks through everybody's; with that alone the sandbox works too.
+struct Parent {
+    /// The texts of [`DERIVED`] in a namespace that shares the machine's table; `None` before Linux 6.1.
+    derived: Option<[[u8; TEXT]; DERIVED.len()]>,
 }
 
-/// Makes a network namespace, and leaves this process in it.
-fn make_network_namespace() -> Result<OwnedFd, Failed> {
-    unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
-    open(c"/proc/self/ns/net", OFlags::RDONLY).at(Step::OpenNamespace)
+impl Parent {
+    /// Leaves this process in it: the machine's own setting is not ours to write.
+    fn make() -> Result<Self, Failed> {
+        if rustix::fs::access(TABLE_OF_CHILDREN, Access::EXISTS).is_err() {
+            return Ok(Self { derived: None });
+        }
+        unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
+        let mut derived = [[0; TEXT]; DERIVED.len()];
+        for (text, file) in derived.iter_mut().zip(DERIVED) {
+            *text = read_file(file).at(Step::ReadSetting)?;
+        }
+        Ok(Self { derived: Some(derived) })
+    }
+
+    /// Makes a network namespace, and leaves this process in it.
+    fn make_network_namespace(&self) -> Result<OwnedFd, Failed> {
+        // Of the namespace that this process is in still: the parent's, or the other host's.
+        let derived = self.derived.as_ref().filter(|_| write_file(TABLE_OF_CHILDREN, TABLE).is_ok());
+        unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
+        for (file, text) in DERIVED.iter().zip(derived.into_iter().flatten()) {
+            // Cut where the text ends.
+            let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+            write_file(file, text).at(Step::WriteSetting)?;
+        }
+        open(c"/proc/self/ns/net", OFlags::RDONLY).at(Step::OpenNamespace)
+    }
 }
 
 /// Sets up the host that this process is in, and reads its settings back.

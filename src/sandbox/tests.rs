@@ -65,9 +65,18 @@ fn each_host_has_a_table_of_connections_of_its_own() {
         return crate::skipped(test, "Linux before 6.1 has one table for all namespaces");
     }
     let Some(sandbox) = sandbox(test, &two_hosts()) else { return };
+    // The kernel tells a table that is shared by a negative number.
+    let machines = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_ehash_entries").unwrap();
+    let machines = machines.trim().parse::<i64>().unwrap().abs();
     for host in [sandbox.client(), sandbox.server()] {
-        // The kernel tells a table that is shared by a negative number.
-        assert_eq!(cat_inside(host, "/proc/sys/net/ipv4/tcp_ehash_entries"), "65536");
+        for (name, value) in [
+            ("tcp_ehash_entries", 65536),
+            // As the kernel derives them from the machine's table, and not from this one.
+            ("tcp_max_tw_buckets", machines / 2),
+            ("tcp_max_syn_backlog", (machines / 128).max(128)),
+        ] {
+            assert_eq!(cat_inside(host, &format!("/proc/sys/net/ipv4/{name}")), value.to_string(), "{name}");
+        }
     }
 }
 
